@@ -1,0 +1,309 @@
+"""How a command line becomes a config: Hydra, with run folders named, resumed runs found and errors in one sentence."""
+
+import hashlib
+import os
+import re
+import shutil
+import sys
+import traceback
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from src.config import closest, validated
+from src.errors import UserError
+
+PROJECT = Path(__file__).resolve().parent.parent
+CONF = PROJECT / "conf"
+STUDIES = PROJECT / "experiments"
+
+# A resumed run may find its images elsewhere or use other hardware; whatever shapes the result stays as it was.
+RESUMABLE_KEYS = (
+    "datamodule.root",
+    "datamodule.workers",
+    "datamodule.cache_dir",
+    "trainer.devices",
+    "trainer.progress",
+)
+FAILURE_FILE = "error.txt"
+
+_MAX_NAME_CHARACTERS = 120
+_UNIQUE = uuid.uuid4().hex[:6]
+
+
+def run_name(override_dirname: str) -> str:
+    """A folder's name from what was changed on the command line: `model=cnn,seed=3`.
+
+    Settings go by their last word, paths by their last part, lists as `a+b`; overlong names end in a digest.
+    """
+    named = []
+    for part in re.split(r",(?![^\[]*\])", override_dirname):
+        key, _, value = part.partition("=")
+        if key and not key.startswith("+"):  # +study=recipe is where the overrides come from, not one of them
+            value = "+".join(item.strip() for item in value.strip("[]").split(","))
+            named.append(f"{key.rsplit('.', 1)[-1]}={value.rstrip('/').rsplit('/', 1)[-1]}")
+    name = re.sub(r"[^\w.,=+-]", "_", ",".join(named)) or "default"
+    if len(name) > _MAX_NAME_CHARACTERS:
+        name = f"{name[:_MAX_NAME_CHARACTERS]}~{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return name
+
+
+def _register_resolvers() -> None:
+    OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+    OmegaConf.register_new_resolver("sweep_job_name", lambda num, name: f"{num}_{run_name(name)}", replace=True)
+    OmegaConf.register_new_resolver("unique", lambda: _UNIQUE, replace=True)
+
+
+def compose(overrides: Sequence[str] = (), config_name: str = "train") -> DictConfig:
+    """The validated config of these overrides, as the command line would compose it.
+
+    Raises:
+        UserError: an override is not understood.
+    """
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+
+    _register_resolvers()
+    search_path = f"hydra.searchpath=[file://{STUDIES}]"
+    with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
+        try:
+            cfg = hydra_compose(config_name, overrides=[search_path, *overrides])
+            OmegaConf.resolve(cfg)
+            return validated(cfg)
+        except Exception as error:
+            raise UserError(sentence(error)) if _is_composition_error(error) else error from None
+
+
+def _is_composition_error(error: BaseException) -> bool:
+    from hydra.errors import HydraException
+
+    return isinstance(error, (HydraException, OmegaConfBaseException)) and not isinstance(error, UserError)
+
+
+def sentence(error: BaseException) -> str:
+    """One clear sentence for an error of Hydra or OmegaConf, which explain themselves over several lines."""
+    text = str(error)
+    if cause := re.search(r"Could not override '([^']+)'", text):
+        key = cause[1].lstrip("+~")
+        known = _known_keys()
+        if key in known:
+            group = key.partition(".")[0]
+            return f"{key} is not a setting of the chosen {group}: conf/{group}/ shows what each option takes."
+        return f"{key} is not a setting{closest(key, known)}: python -m src.train --cfg job lists them all."
+    if cause := re.search(r"(?:Could not find|Could not load) '([^']+)'", text):
+        group, _, option = cause[1].rpartition("/")
+        options = sorted(re.findall(r"^\t(\S+)$", text, flags=re.MULTILINE))
+        if group and options:
+            return f"{group}={option} is not an option{closest(option, options)}: choose from {', '.join(options)}."
+    if cause := re.search(r"Could not override '?([\w/]+)'?[.]\s*No match in the defaults list", text):
+        return f"{cause[1]} is not a group of settings."
+    if cause := re.search(r"Missing mandatory value: (\S+)", text):
+        return f"{cause[1]} has no value: give one with {cause[1]}=…."
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if "LexerNoViableAltException" in text or "mismatched input" in text or "no viable alternative" in text:
+        return f"The command line was not understood ({lines[0]}): write key=value, and quote special characters."
+    if "has no value" in text or "missing an equal" in text or "missing EQUAL" in text:
+        return f"The command line was not understood: {lines[0]}"
+    return lines[0] if lines else type(error).__name__
+
+
+def _known_keys() -> list[str]:
+    keys: list[str] = []
+
+    def walk(node: DictConfig, prefix: str) -> None:
+        for key in node:
+            child = node._get_node(key)
+            keys.append(f"{prefix}{key}")
+            if isinstance(child, DictConfig):
+                walk(child, f"{prefix}{key}.")
+
+    for group in sorted(CONF.iterdir()):
+        if not group.is_dir() or group.name == "hydra":
+            continue
+        keys.append(group.name)
+        for option in sorted(group.glob("*.yaml")):
+            node = OmegaConf.load(option)
+            if isinstance(node, DictConfig):
+                walk(node, f"{group.name}.")
+    from src.config import Config
+
+    walk(OmegaConf.structured(Config), "")
+    return list(dict.fromkeys(keys))
+
+
+def recorded_overrides(run: Path) -> list[str]:
+    """The overrides that a run was started with.
+
+    Raises:
+        UserError: the folder is not a run's.
+    """
+    file = run / ".hydra" / "overrides.yaml"
+    if not file.is_file():
+        raise UserError(f"{run} is not a run's folder: it holds no .hydra/overrides.yaml.")
+    return [str(item) for item in OmegaConf.load(file)]
+
+
+def recorded_config(run: Path) -> DictConfig:
+    """The resolved config that a run was started with.
+
+    Raises:
+        UserError: the folder is not a run's.
+    """
+    file = run / ".hydra" / "config.yaml"
+    if not file.is_file():
+        raise UserError(f"{run} is not a run's folder: it holds no .hydra/config.yaml.")
+    _register_resolvers()
+    cfg = OmegaConf.load(file)
+    OmegaConf.resolve(cfg)
+    return validated(cfg)
+
+
+EVALUATION_GROUPS = ("datamodule", "split", "trainer")
+
+
+def evaluation_config(run: Path, overrides: Sequence[str]) -> DictConfig:
+    """A run's own config with other images, another split or other hardware.
+
+    Raises:
+        UserError: an override would change the network that was trained, or is not understood.
+    """
+    cfg = recorded_config(run)
+    touched = set()
+    for override in overrides:
+        key = override.lstrip("+~").partition("=")[0]
+        group = key.partition(".")[0]
+        if group not in EVALUATION_GROUPS or key == "datamodule.image_size_px":
+            raise UserError(
+                f"{key} belongs to the trained network and cannot change when it is scored: "
+                f"only {', '.join(EVALUATION_GROUPS)} can."
+            )
+        touched.add(group)
+    if touched:
+        composed = compose([*recorded_overrides(run), *overrides])
+        for group in touched:
+            cfg[group] = composed[group]
+    return cfg
+
+
+def _resumed(arguments: list[str]) -> list[str]:
+    """The command line of the run that `resume=<folder>` names, with the few overrides that may differ."""
+    named = [argument for argument in arguments if argument.startswith("resume=")]
+    if not named:
+        return arguments
+    run = Path(named[-1].partition("=")[2]).resolve()
+    recorded = recorded_overrides(run)
+    added = [argument for argument in arguments if argument not in named]
+    for argument in added:
+        if argument.startswith("-") or "=" not in argument:
+            raise UserError(f"resume= continues one run as it was; '{argument}' does not go with it.")
+        key = argument.partition("=")[0]
+        if key not in RESUMABLE_KEYS and not key.startswith("hydra."):
+            raise UserError(
+                f"resume= continues a run as it was, so {key} cannot change: leave it out, or start a new run "
+                f"(only {', '.join(RESUMABLE_KEYS)} may differ)."
+            )
+    if not (run / "checkpoints" / "last.ckpt").is_file():
+        raise UserError(f"{run} has no checkpoints/last.ckpt to resume from: it stopped before its first epoch ended.")
+    os.environ["FINGERSPELL_RESUME"] = str(run)
+    # The folder keeps its own .hydra: what a resumed run was started with is what the first command said.
+    return [*recorded, *added, f"hydra.run.dir='{run}'", "hydra.output_subdir=null"]
+
+
+def resumed_run() -> Path | None:
+    """The folder that this process was asked to resume, or None."""
+    folder = os.environ.get("FINGERSPELL_RESUME")
+    return Path(folder) if folder else None
+
+
+def command_line(task: Callable[[DictConfig, Path], object], after_sweep: Callable[[Path], None]) -> None:
+    """Run `task(cfg, run_dir)` for the command line, once or as a multirun.
+
+    A user's mistake ends with one sentence and status 2. In a multirun a failing job writes `error.txt` into its folder and the others go on; `after_sweep` is called with
+    the sweep's folder, and the exit status is 1 if any job failed.
+    """
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network for a newer release on import
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us; without it Hydra prints its own paragraphs and exits
+    _register_resolvers()
+    sweep_folder: list[Path] = []
+    failures: list[Path] = []
+    mistakes: list[UserError] = []
+
+    import hydra
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    def single(cfg: DictConfig, run_dir: Path) -> None:
+        try:
+            task(_checked(cfg), run_dir)
+        except UserError as error:  # kept for later: through Hydra it would come with a paragraph of Hydra's own
+            mistakes.append(error)
+            if {entry.name for entry in run_dir.iterdir()} <= {".hydra"}:
+                shutil.rmtree(run_dir)  # nothing ran, so no folder should look as if something had
+
+    def one_of_many(cfg: DictConfig, run_dir: Path) -> None:
+        try:
+            task(_checked(cfg), run_dir)
+        except Exception as error:
+            failures.append(run_dir)
+            said = str(error) if isinstance(error, UserError) else traceback.format_exc()
+            (run_dir / FAILURE_FILE).write_text(said + "\n", encoding="utf-8")
+            print(f"This job failed: {said}\nThe other jobs go on.", file=sys.stderr, flush=True)
+
+    def job(cfg: DictConfig) -> None:
+        hydra_cfg = HydraConfig.get()
+        run_dir = Path(hydra_cfg.runtime.output_dir)
+        if hydra_cfg.mode != RunMode.MULTIRUN:
+            single(cfg, run_dir)
+            return
+        if not sweep_folder:
+            sweep_folder.append(Path(hydra_cfg.sweep.dir).resolve())
+        print(f"\n── job {hydra_cfg.job.num}: {run_dir.name}", flush=True)
+        one_of_many(cfg, run_dir)
+
+    door = hydra.main(config_path=str(CONF), config_name="train", version_base="1.3")(job)
+    try:
+        sys.argv[1:] = _resumed(sys.argv[1:])
+        sys.argv.append(f"hydra.searchpath=[file://{STUDIES}]")
+        door()
+        if mistakes:
+            raise mistakes[0]
+    except KeyboardInterrupt:
+        print("Stopped. python -m src.train resume=<run folder> goes on from the last finished epoch.", file=sys.stderr)
+        sys.exit(130)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except Exception as error:
+        if not _is_composition_error(error):
+            raise
+        print(f"error: {sentence(error)}", file=sys.stderr)
+        sys.exit(2)
+    if sweep_folder:
+        after_sweep(sweep_folder[0])
+        if failures:
+            print(f"{len(failures)} of the jobs failed: {', '.join(f.name for f in failures)}.", file=sys.stderr)
+            sys.exit(1)
+
+
+def _checked(cfg: DictConfig) -> DictConfig:
+    OmegaConf.resolve(cfg)
+    return validated(cfg)
+
+
+def speaking_plainly(main: Callable[[list[str]], None], arguments: list[str], help_text: str | None) -> None:
+    """Run a door's `main`; `--help` prints its text, and a user's mistake ends with one sentence and status 2."""
+    if any(argument in ("-h", "--help") for argument in arguments):
+        print((help_text or "").strip())
+        return
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+    try:
+        main(arguments)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        sys.exit(130)

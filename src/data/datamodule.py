@@ -1,0 +1,120 @@
+"""The LightningDataModule: sources to manifest, manifest to split, split to loaders."""
+
+from pathlib import Path
+
+import pytorch_lightning as pl
+from omegaconf import DictConfig, OmegaConf
+from torch.utils.data import DataLoader
+
+from src import hardware
+from src.config import signs_of
+from src.data.augment import Augmentation
+from src.data.collect import Collection, collect
+from src.data.loading import Batch, EpochSampler, PixelDataset, as_it_is, limit_threads
+from src.data.manifest import Finding, Manifest
+from src.data.pixel_cache import Pixels
+from src.data.split import Split, split_manifest
+from src.errors import UserError
+from src.signs.labels import NUM_SIGNS, SIGNS
+
+
+def collected(cfg: DictConfig) -> Collection:
+    """What the `datamodule` section of a config asks for: found, decoded and cached.
+
+    Raises:
+        UserError: see `src.data.collect.collect`.
+    """
+    return collect(
+        list(cfg.sources),
+        Path(cfg.root),
+        cfg.image_size_px,
+        Path(cfg.cache_dir),
+        folder=Path(cfg.folder) if cfg.folder else None,
+        npy_label_order=list(cfg.npy_label_order) if cfg.npy_label_order else None,
+        fit=cfg.fit,
+        irregular=cfg.irregular,
+        max_megapixels=cfg.max_megapixels,
+    )
+
+
+class SignDataModule(pl.LightningDataModule):
+    """All images of a run, divided by its protocol.
+
+    Attributes (after `prepare`):
+        manifest: every usable image.
+        findings: files left out or converted.
+        split: which image is in which part.
+    """
+
+    manifest: Manifest
+    findings: list[Finding]
+    split: Split
+    pixels: Pixels
+
+    def __init__(self, cfg: DictConfig) -> None:
+        super().__init__()
+        self.cfg = cfg
+        self.augmentation = Augmentation(OmegaConf.to_container(cfg.augmentation.transforms))
+
+    def prepare(self) -> None:
+        """Find, decode and divide; called once before the loaders are asked for.
+
+        Raises:
+            UserError: no images, or a split that they do not allow.
+        """
+        collection = collected(self.cfg.datamodule)
+        self.findings = collection.findings
+        self.manifest, self.pixels = collection.manifest, collection.pixels
+        wanted = signs_of(self.cfg.datamodule)
+        if len(wanted) < NUM_SIGNS:
+            chosen = [i for i, record in enumerate(self.manifest) if record.label in wanted]
+            if not chosen:
+                signs = " ".join(SIGNS[label] for label in wanted)
+                raise UserError(
+                    f"datamodule.signs={signs} leaves no image of {', '.join(self.cfg.datamodule.sources)}."
+                )
+            self.manifest, self.pixels = self.manifest.subset(chosen), self.pixels.subset(chosen)
+        self.split = split_manifest(self.manifest, self.cfg.split)
+
+    def dataset(self, part: str) -> PixelDataset:
+        """The images of `train` (augmented), `val` or `test`."""
+        augmentation = self.augmentation if part == "train" and not self.augmentation.is_identity else None
+        return PixelDataset(self.pixels, self.manifest, self.split.part(part), augmentation, self.cfg.seed)
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        dataset = self.dataset("train")
+        # The batch that an epoch leaves over is dropped, but never the only one: batch norm dislikes tiny batches.
+        per_rank = len(dataset) // ranks
+        workers = self.cfg.datamodule.workers
+        return self._loader(
+            dataset,
+            EpochSampler(len(dataset), self.cfg.seed, rank, ranks),
+            workers=hardware.loader_workers(self.cfg.trainer.accelerator) if workers is None else workers,
+            drop_last=per_rank > self.cfg.datamodule.batch_size,
+        )
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        return self._in_order("val")
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        return self._in_order("test")
+
+    def _in_order(self, part: str) -> DataLoader[Batch]:
+        dataset = self.dataset(part)
+        # Slices of a memory map: a loader process would cost more than it brings.
+        return self._loader(dataset, EpochSampler(len(dataset), seed=None), workers=0, drop_last=False)
+
+    def _loader(self, dataset: PixelDataset, sampler: EpochSampler, workers: int, drop_last: bool) -> DataLoader[Batch]:
+        return DataLoader(
+            dataset,
+            batch_size=self.cfg.datamodule.batch_size,
+            sampler=sampler,
+            num_workers=workers,
+            drop_last=drop_last,
+            collate_fn=as_it_is,
+            worker_init_fn=limit_threads,
+            persistent_workers=workers > 0,
+            prefetch_factor=4 if workers > 0 else None,
+            pin_memory=hardware.on_gpu(self.cfg.trainer.accelerator),
+        )

@@ -1,0 +1,120 @@
+"""From decoded pixels to batches: the order, the draw and the memory layout of what a network is shown."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from src.data.augment import Augmentation, draw_seed
+from src.data.manifest import Manifest
+from src.data.pixel_cache import Pixels
+
+
+class Draw(NamedTuple):
+    """One image in one epoch. The sampler sends the epoch along, so a worker needs no memory of its own."""
+
+    index: int
+    epoch: int
+
+
+class Batch(NamedTuple):
+    """Images with what they show.
+
+    Attributes:
+        images: `(batch, 3, size, size) uint8`, stored channels-last.
+        labels: `(batch,) int64` class indices.
+        indices: `(batch,) int64` places in the manifest.
+    """
+
+    images: Tensor
+    labels: Tensor
+    indices: Tensor
+
+
+class EpochSampler(Sampler[Draw]):
+    """Every image once an epoch, in an order that depends on (seed, epoch) alone; each rank takes every n-th.
+
+    Args:
+        count: number of images.
+        seed: of the order; None keeps the images in order.
+        rank, ranks: this process among those that share an epoch. Training drops the few images that would make the
+            ranks uneven; evaluation must not, and runs on one rank's whole set.
+    """
+
+    def __init__(self, count: int, seed: int | None, rank: int = 0, ranks: int = 1) -> None:
+        self.count, self.seed, self.rank, self.ranks = count, seed, rank, ranks
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.count // self.ranks
+
+    def __iter__(self) -> Iterator[Draw]:
+        order = np.arange(self.count)
+        if self.seed is not None:
+            order = np.random.default_rng((self.seed, self.epoch, 0x0D3)).permutation(self.count)
+        usable = len(self) * self.ranks
+        for index in order[self.rank : usable : self.ranks]:
+            yield Draw(int(index), self.epoch)
+
+
+class PixelDataset(Dataset[Batch]):
+    """Decoded images out of memory-mapped arrays, augmented, a whole batch at a time.
+
+    Args:
+        pixels: the decoded images of the whole manifest.
+        manifest: what they show, and the names that their draws are tied to.
+        part: `(images,) int64` places in the manifest that this dataset consists of.
+        augmentation: the pipeline; None shows the images as they are.
+        seed: of the draws.
+    """
+
+    def __init__(
+        self, pixels: Pixels, manifest: Manifest, part: np.ndarray, augmentation: Augmentation | None, seed: int
+    ) -> None:
+        self.pixels, self.augmentation, self.seed = pixels.subset(part), augmentation, seed
+        self.part = np.asarray(part, dtype=np.int64)
+        self.labels = manifest.labels[self.part]
+        self.names = [manifest[int(index)].name for index in self.part]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def picture(self, draw: Draw) -> np.ndarray:
+        """`(size, size, 3) uint8` of one image as that epoch shows it."""
+        image = self.pixels[draw.index]
+        if self.augmentation is None:
+            return image
+        return self.augmentation(np.array(image), draw_seed(self.seed, draw.epoch, self.names[draw.index]))
+
+    def __getitem__(self, draw: Draw) -> Batch:
+        return self.__getitems__([draw])
+
+    def __getitems__(self, draws: list[Draw]) -> Batch:
+        """A batch in one piece, so that no image is copied twice."""
+        images = np.stack([self.picture(draw) for draw in draws])
+        places = [draw.index for draw in draws]
+        return Batch(
+            # Stored height × width × channels and only viewed the other way round: channels-last without a copy.
+            torch.from_numpy(images).permute(0, 3, 1, 2),
+            torch.from_numpy(self.labels[places]),
+            torch.from_numpy(self.part[places]),
+        )
+
+
+def as_it_is(batch: Batch) -> Batch:
+    """The dataset already makes whole batches; nothing is left to collate."""
+    return batch
+
+
+def limit_threads(_: int) -> None:
+    """In a loader process: OpenCV must not start its own threads beside those of the trainer."""
+    import cv2
+
+    cv2.setNumThreads(0)

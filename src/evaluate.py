@@ -1,0 +1,34 @@
+"""Score a run's best checkpoint again: `python -m src.evaluate run=<run folder>`.
+
+Without more the figure is the run's own. Settings of `datamodule`, `split` and `trainer` score it elsewhere:
+`datamodule.sources=[finger_letters] split=signer`, or `split=everything` for all images of the sources. Images that the
+run was trained on are counted and said. Written to `<run>/evaluations/`.
+"""
+
+import sys
+from pathlib import Path
+
+from src.composition import evaluation_config, run_name, speaking_plainly
+from src.errors import UserError
+
+
+def main(arguments: list[str]) -> None:
+    """Score, print and write.
+
+    Raises:
+        UserError: no such run, or a setting that a trained network cannot change.
+    """
+    runs = [argument.partition("=")[2] for argument in arguments if argument.startswith("run=")]
+    overrides = [argument for argument in arguments if not argument.startswith("run=")]
+    if len(runs) != 1 or not runs[0]:
+        raise UserError("Name the run to score: python -m src.evaluate run=<run folder>.")
+    run = Path(runs[0]).resolve()
+    cfg = evaluation_config(run, overrides)
+
+    from src.learning.evaluation import evaluate
+
+    evaluate(run, cfg, run_name(",".join(sorted(overrides))) if overrides else "as_trained")
+
+
+if __name__ == "__main__":
+    speaking_plainly(main, sys.argv[1:], __doc__)

@@ -1,0 +1,55 @@
+"""What this machine can do, asked and never assumed: processor, number format, processes, threads."""
+
+import os
+import platform
+from pathlib import Path
+
+import torch
+
+_BF16_CPU_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _cpu_flags() -> set[str]:
+    cpuinfo = Path("/proc/cpuinfo")
+    if not cpuinfo.is_file():
+        return set()
+    for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+        if line.startswith(("flags", "Features")):
+            return set(line.partition(":")[2].split())
+    return set()
+
+
+def on_gpu(accelerator: str) -> bool:
+    """Whether `trainer.accelerator` means a CUDA device here."""
+    return accelerator in ("gpu", "auto") and torch.cuda.is_available()
+
+
+def best_precision(accelerator: str) -> str:
+    """`bf16-mixed` where the processor multiplies bfloat16 in hardware, else `32-true`."""
+    if on_gpu(accelerator):
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
+    return "bf16-mixed" if _cpu_flags() & _BF16_CPU_FLAGS else "32-true"
+
+
+def loader_workers(accelerator: str) -> int:
+    """Loader processes: beside a GPU most cores augment; beside a network on the CPU one feeder is enough."""
+    if on_gpu(accelerator):
+        return max(1, min(16, cores() - 1))
+    return 1 if cores() > 1 else 0
+
+
+def machine() -> str:
+    """A few words on the hardware, for a run's record."""
+    if torch.cuda.is_available():
+        return f"{torch.cuda.get_device_name()}, {cores()} CPU cores"
+    names = [
+        line.partition(":")[2].strip()
+        for line in (Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else [])
+        if line.startswith("model name")
+    ]
+    return f"{names[0] if names else platform.processor() or platform.machine()}, {cores()} CPU cores"

@@ -1,0 +1,1 @@
+"""Training: which stages learn when, at what rate, and what a run writes down."""

@@ -1,0 +1,84 @@
+"""The LightningModule around a staged network: loss, metrics, optimizer. Everything else is somebody else's subject."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import OmegaConf
+from torch import Tensor, nn
+from torchmetrics import MetricCollection
+from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
+
+from src.data.augment import draw_seed
+from src.data.loading import Batch
+from src.learning.optim import build_optimizer, build_scheduler
+from src.nets.stages import StagedNetwork
+from src.signs.labels import NUM_SIGNS
+
+
+def sign_metrics() -> MetricCollection:
+    """Accuracy (micro), macro F1 and top-3 accuracy over the 36 classes; F1 leaves out classes that never occur."""
+    return MetricCollection(
+        {
+            "accuracy": MulticlassAccuracy(NUM_SIGNS, average="micro"),
+            "f1_macro": MulticlassF1Score(NUM_SIGNS, average="macro"),
+            "accuracy_top3": MulticlassAccuracy(NUM_SIGNS, top_k=3, average="micro"),
+        }
+    )
+
+
+class SignClassifier(pl.LightningModule):
+    """Trains a network on signs.
+
+    Args:
+        network: logits `(batch, 36)` from images `(batch, 3, size, size) uint8`.
+        config: the run's whole config as plain Python values; it travels in every checkpoint.
+    """
+
+    def __init__(self, network: StagedNetwork, config: dict[str, Any]) -> None:
+        super().__init__()
+        self.network = network
+        self.config = OmegaConf.create(config)
+        # Plain values only: a DictConfig in a checkpoint could not be read back with weights_only.
+        self.save_hyperparameters({"config": config}, logger=False)
+        self.loss = nn.CrossEntropyLoss(label_smoothing=self.config.label_smoothing)
+        metrics = sign_metrics()
+        self.train_accuracy = MulticlassAccuracy(NUM_SIGNS, average="micro")
+        self.val_metrics = metrics.clone(prefix="val/")
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.network(images)
+
+    def on_train_epoch_start(self) -> None:
+        # Dropout draws by (seed, epoch, rank): an epoch is the same whatever ran before it in this process.
+        torch.manual_seed(draw_seed(self.config.seed, self.current_epoch, f"dropout, rank {self.global_rank}"))
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        logits = self(batch.images)
+        loss = self.loss(logits, batch.labels)
+        self.train_accuracy(logits.detach(), batch.labels)
+        count = len(batch.labels)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=count)
+        self.log("train/accuracy", self.train_accuracy, on_step=False, on_epoch=True, batch_size=count)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        logits = self(batch.images).float()
+        # Without label smoothing, so that losses compare between runs.
+        loss = nn.functional.cross_entropy(logits, batch.labels)
+        self.val_metrics.update(logits, batch.labels)
+        self.log("val/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.labels), sync_dist=True)
+        self.log_dict(self.val_metrics, on_step=False, on_epoch=True, batch_size=len(batch.labels))
+
+    def predict_step(self, batch: Batch, batch_index: int) -> tuple[Tensor, Tensor]:
+        """Manifest indices `(batch,)` and probabilities `(batch, 36) float32`."""
+        return batch.indices.cpu(), self(batch.images).float().softmax(dim=1).cpu()
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        optimizer = build_optimizer(self.network, self.config.optimizer)
+        epochs = self.trainer.max_epochs
+        steps_per_epoch = max(1, int(self.trainer.estimated_stepping_batches) // epochs)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": build_scheduler(optimizer, self.config.scheduler, steps_per_epoch, epochs),
+        }

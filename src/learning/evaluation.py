@@ -1,0 +1,82 @@
+"""Scoring a finished run again, on its own test set or elsewhere."""
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from src import hardware
+from src.data.datamodule import SignDataModule
+from src.errors import UserError
+from src.learning import run_folder
+from src.learning.classifier import SignClassifier
+from src.learning.scoring import (
+    PREDICTION_COLUMNS,
+    number_format,
+    predict,
+    prediction_rows,
+    quiet_lightning,
+    scoring_trainer,
+)
+from src.nets.build import architecture
+from src.nets.weights import read_tensors
+from src.reports import tables
+
+
+def load_classifier(run: Path, cfg: DictConfig) -> SignClassifier:
+    """The network of a run's best checkpoint, with its weights.
+
+    Raises:
+        UserError: the run has no checkpoint, or it does not fit the run's config.
+    """
+    file = run / run_folder.BEST
+    if not file.is_file():
+        raise UserError(f"{run} has no {run_folder.BEST}: the run did not get through its first epoch.")
+    network = architecture(cfg.model, cfg.datamodule.image_size_px)
+    try:
+        network.load_state_dict(read_tensors(file))
+    except RuntimeError as error:
+        reason = re.sub(r"\s+", " ", str(error))[:160]
+        raise UserError(f"{file} does not fit the network of its own run's config ({reason}).") from None
+    return SignClassifier(network, OmegaConf.to_container(cfg, resolve=True))
+
+
+def evaluate(run: Path, cfg: DictConfig, name: str) -> dict[str, Any]:
+    """Score a run's best checkpoint on the test set of `cfg`; print and write `evaluations/<name>.json` and `.csv`.
+
+    Returns:
+        The figures, and `seen_in_training`: how many of the test images the run was trained on.
+
+    Raises:
+        UserError: no checkpoint, no images, or a split that they do not allow.
+    """
+    quiet_lightning()
+    classifier = load_classifier(run, cfg)
+    data = SignDataModule(cfg)
+    data.prepare()
+    precision = number_format(cfg)
+    test = predict(scoring_trainer(cfg, precision), classifier, data.test_dataloader(), data.manifest.labels)
+    part_of = run_folder.read_split(run)
+    seen = Counter(part_of.get(data.manifest[int(index)].name, "") for index in test.indices)
+    split = data.split
+    metrics = {
+        **{f"test/{figure}": value for figure, value in test.scores().items()},
+        "run": run.name,
+        "split": split.name,
+        "holdout": ",".join(split.holdout),
+        "split_notes": " ".join(split.notes),
+        "sources": ",".join(cfg.datamodule.sources),
+        "test_images": len(test.labels),
+        "seen_in_training": seen["train"],
+        "seen_in_validation": seen["val"],
+        "precision": precision,
+        "commit": run_folder.commit(),
+        "machine": hardware.machine(),
+    }
+    folder = run / "evaluations"
+    run_folder.write_csv(folder / f"{name}.csv", PREDICTION_COLUMNS, prediction_rows(data, test))
+    run_folder.write_json(folder / f"{name}.json", metrics)
+    tables.print_evaluation(metrics, folder / f"{name}.json")
+    return metrics

@@ -1,0 +1,109 @@
+"""From a trained network and a set of images to probabilities and figures."""
+
+import logging
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig
+from torch.utils.data import DataLoader
+
+from src import hardware
+from src.data.datamodule import SignDataModule
+from src.learning.classifier import SignClassifier, sign_metrics
+from src.signs.labels import SIGNS
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a network said of some images.
+
+    Attributes:
+        indices: `(images,) int64` places in the manifest.
+        labels: `(images,) int64` true class indices.
+        probabilities: `(images, 36) float32`.
+    """
+
+    indices: np.ndarray
+    labels: np.ndarray
+    probabilities: np.ndarray
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """`(images,) int64` most probable class indices."""
+        return self.probabilities.argmax(axis=1)
+
+    def scores(self) -> dict[str, float]:
+        """`accuracy`, `f1_macro`, `accuracy_top3` and `loss` (mean negative log-likelihood, in nats)."""
+        probabilities = torch.from_numpy(self.probabilities)
+        labels = torch.from_numpy(self.labels)
+        figures = {name: round(float(value), 6) for name, value in sign_metrics()(probabilities, labels).items()}
+        truth = probabilities.gather(1, labels[:, None]).clamp_min(1e-12)
+        return figures | {"loss": round(float(-truth.log().mean()), 6)}
+
+
+def predict(
+    trainer: pl.Trainer, classifier: SignClassifier, loader: DataLoader, labels_by_index: np.ndarray
+) -> Predictions:
+    """Run a network over a loader that keeps the images' order.
+
+    Args:
+        labels_by_index: `(images in the manifest,) int64` class indices.
+    """
+    parts = trainer.predict(classifier, loader)
+    indices = torch.cat([indices for indices, _ in parts]).numpy()
+    probabilities = torch.cat([probabilities for _, probabilities in parts]).numpy()
+    return Predictions(indices, labels_by_index[indices], probabilities)
+
+
+def number_format(cfg: DictConfig) -> str:
+    """Lightning's name of the precision that `trainer.precision` means on this machine."""
+    chosen = cfg.trainer.precision
+    return hardware.best_precision(cfg.trainer.accelerator) if chosen == "auto" else chosen
+
+
+def scoring_trainer(cfg: DictConfig, precision: str) -> pl.Trainer:
+    """A trainer for scoring on one device, whole sets in order, without callbacks or files."""
+    return pl.Trainer(
+        accelerator=cfg.trainer.accelerator,
+        devices=1,
+        precision=precision,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        limit_predict_batches=cfg.trainer.limit_batches,
+    )
+
+
+def quiet_lightning() -> None:
+    """Silence the notes of Lightning that say nothing about this run; each filter has its reason."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)  # hardware and sponsor notes at every start
+    # The number of loader processes is chosen in src/learning/hardware.py.
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    # A smoke run has fewer batches than the logging interval.
+    warnings.filterwarnings("ignore", message=".*number of training batches.*smaller than the logging interval.*")
+    # checkpoints/ of a resumed run exists: that is the point.
+    warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
+    # Frozen stages are in evaluation mode on purpose.
+    warnings.filterwarnings("ignore", message=".*module.* in eval mode at the start of training.*")
+    # Lightning asks torch for tree specs in a way that torch has since renamed.
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
+
+
+PREDICTION_COLUMNS = ("path", "source", "signer", "label", "prediction", "probability")
+
+
+def prediction_rows(data: SignDataModule, predictions: Predictions) -> list[tuple[Any, ...]]:
+    """One row an image: path, source, signer, label, prediction and its probability."""
+    rows = []
+    for index, label, predicted, probabilities in zip(
+        predictions.indices, predictions.labels, predictions.predicted, predictions.probabilities, strict=True
+    ):
+        record = data.manifest[int(index)]
+        probability = f"{probabilities[predicted]:.6f}"
+        rows.append((record.key, record.source, record.signer, SIGNS[label], SIGNS[predicted], probability))
+    return rows

@@ -1,0 +1,255 @@
+"""`train(cfg, run_dir) -> Result`: one run from config to figures."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.strategies import DDPStrategy
+
+from src import hardware
+from src.data.datamodule import SignDataModule
+from src.data.split import Split
+from src.errors import UserError
+from src.learning import run_folder
+from src.learning.classifier import SignClassifier
+from src.learning.dashboard import Dashboard
+from src.learning.freeze import FreezeSchedule
+from src.learning.optim import parameter_count, stage_learning_rates
+from src.learning.policy import FreezePolicy
+from src.learning.progress import EpochLines, Stopwatch, progress_bar
+from src.learning.scoring import (
+    PREDICTION_COLUMNS,
+    Predictions,
+    number_format,
+    predict,
+    prediction_rows,
+    quiet_lightning,
+    scoring_trainer,
+)
+from src.nets.build import BuiltNetwork, build_network
+from src.reports import tables
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run measured.
+
+    Attributes:
+        metrics: the contents of metrics.json.
+        run_dir: the run's folder.
+    """
+
+    metrics: dict[str, Any]
+    run_dir: Path
+
+
+def train(cfg: DictConfig, run_dir: Path, resume: bool = False) -> Result:
+    """Train, test and record one run.
+
+    Args:
+        cfg: a validated config.
+        run_dir: where everything that the run leaves is written.
+        resume: continue from `run_dir/checkpoints/last.ckpt`.
+
+    Raises:
+        UserError: data, weights or settings do not fit together.
+    """
+    started = time.perf_counter()
+    quiet_lightning()
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)
+    torch.set_num_threads(hardware.cores())
+    precision = number_format(cfg)
+    plain = OmegaConf.to_container(cfg, resolve=True)
+
+    built = build_network(cfg.model, cfg.datamodule.image_size_px, cfg.seed)
+    network = built.network
+    policy = FreezePolicy(cfg.freeze, network.stage_names)
+    _refuse_frozen_noise(cfg, policy)
+    if cfg.trainer.channels_last:
+        network.to(memory_format=torch.channels_last)
+
+    data = SignDataModule(cfg)
+    data.prepare()
+    if not len(data.split.train):
+        raise UserError(f"split={data.split.name} leaves nothing to train on: it is for python -m src.evaluate.")
+    classifier = SignClassifier(network, plain)
+    freeze = FreezeSchedule(network, policy)
+    stopwatch = Stopwatch()
+    dashboard = Dashboard(policy)
+    best = ModelCheckpoint(
+        dirpath=run_dir / run_folder.CHECKPOINTS,
+        filename="best",
+        monitor=cfg.trainer.monitor,
+        mode="min" if cfg.trainer.monitor == "val/loss" else "max",
+        save_last=True,
+        enable_version_counter=False,
+    )
+    callbacks: list[pl.Callback] = [freeze, stopwatch, dashboard, best]
+    if cfg.trainer.early_stopping_epochs is not None:
+        callbacks.append(EarlyStopping(cfg.trainer.monitor, patience=cfg.trainer.early_stopping_epochs, mode=best.mode))
+    bar = progress_bar() if cfg.trainer.progress else None
+    callbacks += [bar] if bar else [EpochLines()] if cfg.trainer.progress else []
+    trainer = pl.Trainer(
+        default_root_dir=run_dir,
+        max_epochs=cfg.trainer.max_epochs,
+        accelerator=cfg.trainer.accelerator,
+        devices=cfg.trainer.devices,
+        strategy=_strategy(cfg, policy),
+        precision=precision,
+        logger=TensorBoardLogger(run_dir, name=None, version="", default_hp_metric=False),
+        callbacks=callbacks,
+        enable_progress_bar=bar is not None,
+        enable_model_summary=False,  # the table of stages says more
+        deterministic="warn" if cfg.trainer.deterministic else False,
+        gradient_clip_val=cfg.trainer.gradient_clip,
+        limit_train_batches=cfg.trainer.limit_batches,
+        limit_val_batches=cfg.trainer.limit_batches,
+        limit_predict_batches=cfg.trainer.limit_batches,
+        num_sanity_val_steps=0,
+        log_every_n_steps=10,
+        use_distributed_sampler=False,  # our sampler shares out the images itself
+    )
+    if trainer.is_global_zero:
+        run_folder.write_csv(
+            run_dir / run_folder.SPLIT,
+            ("image", "part"),
+            ((data.manifest[i].name, part) for part in ("train", "val", "test") for i in data.split.part(part)),
+        )
+        tables.print_data(data.manifest, data.split, len([f for f in data.findings if not f.kept]))
+        tables.print_stages(_stage_rows(built, policy, cfg))
+    last = run_dir / run_folder.LAST
+    trainer.fit(classifier, data, ckpt_path=last if resume else None, weights_only=True)
+
+    checkpoint = torch.load(best.best_model_path or last, map_location="cpu", weights_only=True)
+    classifier.load_state_dict(checkpoint["state_dict"])
+    scorer = scoring_trainer(cfg, precision)
+    val = predict(scorer, classifier, data.val_dataloader(), data.manifest.labels)
+    test = predict(scorer, classifier, data.test_dataloader(), data.manifest.labels)
+    metrics = _metrics(cfg, data, built, policy, freeze, stopwatch, precision, started, val, test)
+    metrics["best_epoch"] = int(checkpoint["epoch"]) + 1
+    metrics["epochs"] = trainer.current_epoch
+    if trainer.is_global_zero:
+        _write(run_dir, data, test, built, policy, cfg, freeze, metrics)
+        dashboard.summarise(trainer, data, test, metrics)
+        tables.print_result(metrics, run_dir)
+    return Result(metrics, run_dir)
+
+
+def _refuse_frozen_noise(cfg: DictConfig, policy: FreezePolicy) -> None:
+    if cfg.model.weights is None and policy.freezes_anything() and not cfg.freeze.allow_untrained:
+        raise UserError(
+            f"freeze={cfg.freeze.policy} would freeze stages of a network without trained weights: give model.weights, "
+            "use freeze=none, or say freeze.allow_untrained=true if random features are what you want."
+        )
+
+
+def _strategy(cfg: DictConfig, policy: FreezePolicy) -> Any:
+    if cfg.trainer.strategy != "ddp":
+        return "auto"
+    # A stage that thaws later has no gradient before; distributed training must be told to expect that.
+    moves = any(policy.trained(e) != policy.trained(0) for e in range(cfg.trainer.max_epochs))
+    return DDPStrategy(find_unused_parameters=moves)
+
+
+def _stage_rows(built: BuiltNetwork, policy: FreezePolicy, cfg: DictConfig) -> list[tables.StageRow]:
+    network = built.network
+    rates = stage_learning_rates(network, cfg.optimizer)
+    rows = []
+    for stage in network.stage_names:
+        epochs = [epoch for epoch in range(cfg.trainer.max_epochs) if stage in policy.trained(epoch)]
+        norms = sum(
+            isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for o in network.modules_of(stage) for m in o.modules()
+        )
+        rows.append(
+            tables.StageRow(
+                stage=stage,
+                parameters=parameter_count(network.parameters_of(stage)),
+                trained_from_epoch=epochs[0] + 1 if epochs else None,
+                batch_norms=norms,
+                learning_rate=rates[stage] if epochs else 0.0,
+            )
+        )
+    return rows
+
+
+def _metrics(
+    cfg: DictConfig,
+    data: SignDataModule,
+    built: BuiltNetwork,
+    policy: FreezePolicy,
+    freeze: FreezeSchedule,
+    stopwatch: Stopwatch,
+    precision: str,
+    started: float,
+    val: Predictions,
+    test: Predictions,
+) -> dict[str, Any]:
+    split: Split = data.split
+    trained = [s for s in built.network.stage_names if s in policy.trained_within(cfg.trainer.max_epochs)]
+    return {
+        **{f"test/{name}": value for name, value in test.scores().items()},
+        **{f"val/{name}": value for name, value in val.scores().items()},
+        "split": split.name,
+        "holdout": ",".join(split.holdout),
+        "validation": ",".join(split.validation),
+        "validation_rule": split.validation_rule,
+        "split_notes": " ".join(split.notes),
+        "sources": ",".join(cfg.datamodule.sources),
+        "train_images": len(split.train),
+        "val_images": len(split.val),
+        "test_images": len(split.test),
+        "left_out_images": sum(not finding.kept for finding in data.findings),
+        "model": cfg.model.get("name", cfg.model.family),
+        "weights": built.weights,
+        "freeze": cfg.freeze.policy,
+        "stages_trained": len(trained),
+        "stages_trained_names": "+".join(trained),
+        "parameters": parameter_count(built.network),
+        "parameters_trained": sum(parameter_count(built.network.parameters_of(stage)) for stage in trained),
+        "frozen_unchanged": freeze.before == freeze.after,
+        "augmentation": cfg.augmentation.name,
+        "image_size_px": cfg.datamodule.image_size_px,
+        "batch_size": cfg.datamodule.batch_size,
+        "seed": cfg.seed,
+        "split_seed": cfg.split.seed,
+        "precision": precision,
+        "seconds": round(time.perf_counter() - started, 2),
+        "train_seconds": round(stopwatch.seconds, 2),
+        "images_per_second": round(stopwatch.images / stopwatch.seconds, 1) if stopwatch.seconds else 0.0,
+        "commit": run_folder.commit(),
+        "machine": hardware.machine(),
+    }
+
+
+def _write(
+    run_dir: Path,
+    data: SignDataModule,
+    test: Predictions,
+    built: BuiltNetwork,
+    policy: FreezePolicy,
+    cfg: DictConfig,
+    freeze: FreezeSchedule,
+    metrics: dict[str, Any],
+) -> None:
+    run_folder.write_csv(run_dir / run_folder.PREDICTIONS, PREDICTION_COLUMNS, prediction_rows(data, test))
+    run_folder.write_csv(
+        run_dir / run_folder.STAGES,
+        ("stage", "parameters", "trained_from_epoch", "batch_norms", "learning_rate", "sha256_before", "sha256_after"),
+        (
+            (*row.values(), freeze.before.get(row.stage, ""), freeze.after.get(row.stage, ""))
+            for row in _stage_rows(built, policy, cfg)
+        ),
+    )
+    run_folder.write_csv(
+        run_dir / run_folder.FINDINGS,
+        ("file", "source", "reason", "kept"),
+        ((f.file, f.source, f.reason, f.kept) for f in data.findings),
+    )
+    # Last, since a folder with metrics.json is a finished run.
+    run_folder.write_json(run_dir / run_folder.METRICS, metrics)

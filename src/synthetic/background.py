@@ -1,0 +1,75 @@
+"""What is behind a hand: nothing (a segmented picture), a wall, or a room, drawn from random numbers alone."""
+
+import cv2
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+BLACK_SHARE = 0.36
+PLAIN_SHARE = 0.28
+
+
+def _soft_noise(rng: np.random.Generator, size: int, cells: int, channels: int = 1) -> np.ndarray:
+    """(size, size[, channels]) float32, smooth random patches with zero mean and about unit spread."""
+    grid = rng.standard_normal((cells + 3, cells + 3, channels)).astype(np.float32)
+    return cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC)
+
+
+def skin_grain(rng: np.random.Generator, cells: int = 96) -> np.ndarray:
+    """(3, cells, cells) float32 pattern of skin, a millimetre a cell, repeating without a seam.
+
+    Patches of redder and paler skin in about [-0.5, 0.5], then the slopes of fine wrinkles along the hand's x and y.
+    """
+    patches = gaussian_filter(rng.standard_normal((cells, cells)).astype(np.float32), 7.0, mode="wrap")
+    speckle = gaussian_filter(rng.standard_normal((cells, cells)).astype(np.float32), 1.3, mode="wrap")
+    tone = 0.20 * patches / patches.std() + 0.09 * speckle / speckle.std()
+    across, along = rng.uniform(0.7, 2.2, 2)
+    relief = gaussian_filter(rng.standard_normal((cells, cells)).astype(np.float32), (along, across), mode="wrap")
+    slope_x, slope_y = relief - np.roll(relief, 1, 1), relief - np.roll(relief, 1, 0)
+    depth = rng.uniform(0.01, 0.11) / np.sqrt((slope_x**2 + slope_y**2).mean())
+    return np.stack([tone, slope_x * depth, slope_y * depth]).astype(np.float32)
+
+
+def plain(rng: np.random.Generator, size: int) -> np.ndarray:
+    """(size, size, 3) linear RGB of a wall with a gradient of light across it."""
+    value = rng.beta(1.6, 1.3)
+    colour = value**2.2 * (1 + rng.uniform(0.0, 0.3) * rng.uniform(-1, 1, 3))
+    y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size - 0.5
+    slope = rng.normal(0.0, 0.35, 2)
+    light = np.clip(1 + slope[0] * x + slope[1] * y + 0.05 * rng.random() * _soft_noise(rng, size, 4), 0.2, 2.0)
+    return np.clip(light[..., None] * colour, 0.0, 1.0).astype(np.float32)
+
+
+def room(rng: np.random.Generator, size: int) -> np.ndarray:
+    """(size, size, 3) linear RGB of overlapping furniture-like shapes, stripes and patches, more or less out of focus."""
+    canvas = plain(rng, size)
+    for _ in range(int(rng.integers(4, 22))):
+        colour = tuple(float(c) for c in np.clip(rng.beta(0.9, 2.2) * (1 + rng.uniform(0.0, 0.5) * rng.uniform(-1, 1, 3)), 0, 1))
+        centre = rng.uniform(-0.1, 1.1, 2) * size
+        extent = size * rng.lognormal(-1.7, 0.7, 2)
+        what = rng.random()
+        if what < 0.5:
+            angle = rng.choice([0.0, 0.0, rng.uniform(0, 180)])
+            corners = cv2.boxPoints((tuple(map(float, centre)), tuple(map(float, 2 * extent)), float(angle)))
+            cv2.fillConvexPoly(canvas, np.rint(corners).astype(np.int32), colour)
+        elif what < 0.75:
+            axes = (int(extent[0]) + 1, int(extent[1]) + 1)
+            cv2.ellipse(canvas, (int(centre[0]), int(centre[1])), axes, float(rng.uniform(0, 180)), 0, 360, colour, -1)
+        else:
+            other = rng.uniform(-0.1, 1.1, 2) * size
+            width = int(rng.integers(1, max(2, size // 14)))
+            cv2.line(canvas, (int(centre[0]), int(centre[1])), (int(other[0]), int(other[1])), colour, width)
+    if rng.random() < 0.35:
+        texture = 1 + rng.uniform(0.05, 0.4) * _soft_noise(rng, size, int(rng.integers(8, 48)))
+        canvas *= np.clip(texture, 0.2, 2.0)[..., None]
+    sigma = size * rng.choice([0.0, rng.uniform(0.004, 0.05)], p=[0.25, 0.75])
+    if sigma > 0.3:
+        canvas = cv2.GaussianBlur(canvas, (0, 0), float(sigma))
+    return np.clip(canvas, 0.0, 1.0)
+
+
+def draw_background(rng: np.random.Generator, size: int) -> tuple[np.ndarray, bool]:
+    """A background, (size, size, 3) float32 linear RGB, and whether the picture is segmented: then it ends up black."""
+    what = rng.random()
+    if what < BLACK_SHARE:
+        return plain(rng, size), True
+    return (plain if what < BLACK_SHARE + PLAIN_SHARE else room)(rng, size), False

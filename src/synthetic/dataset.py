@@ -1,0 +1,351 @@
+"""The rendered dataset: any image of it can be made alone, from (seed, index).
+
+Every random draw comes from a Philox generator keyed by the set's seed, what is being drawn and the index, so order, workers
+and interruptions change nothing. Elementary functions may differ in their last bit between processor types, which can move a
+pixel by one grey level; on one machine images are equal to the bit.
+"""
+
+import csv
+import hashlib
+import json
+import multiprocessing
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from src.data.manifest import ImageRecord
+from src.errors import UserError
+from src.signs.labels import NUM_SIGNS, SIGNS
+from src.synthetic.background import draw_background, skin_grain
+from src.synthetic.handshapes import random_pose, sign_pose
+from src.synthetic.photograph import compose, draw_camera, draw_lighting, expose, to_srgb
+from src.synthetic.render import Camera, Lighting, render
+from src.synthetic.signer import Signer, chart_signer, draw_signer
+from src.synthetic.skeleton import NUM_KEYPOINTS, Pose
+
+# Part of every cache's key: raise it whenever an image would come out differently.
+RENDERER_VERSION = 1
+SOURCE = "rendered"
+NO_LABEL = -1
+
+_PERSON, _SIGN, _ANY_POSE = range(3)
+_CHUNK = 36
+
+
+@dataclass(frozen=True)
+class RenderedSpec:
+    """Which rendered set.
+
+    Attributes:
+        images: how many; sign and signer are dealt out in turn.
+        signers: how many people; with at least 36 times as many images, each shows every sign.
+        image_size_px: side of the square images.
+        seed: another seed is another set of people and pictures.
+    """
+
+    images: int = 3600
+    signers: int = 40
+    image_size_px: int = 128
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("images", "signers"):
+            if getattr(self, name) < 1:
+                raise UserError(f"A rendered set needs {name} of at least 1, not {getattr(self, name)}.")
+        if self.image_size_px < 16:
+            raise UserError(f"A rendered image needs a side of at least 16 px, not {self.image_size_px}.")
+        if self.seed < 0:
+            raise UserError(f"The seed of a rendered set is 0 or more, not {self.seed}.")
+
+
+@dataclass
+class RenderedSample:
+    """One image and everything that is known about it.
+
+    Attributes:
+        image: (size, size, 3) uint8 RGB.
+        label: class index into `SIGNS`, or -1 for a pose that is no sign.
+        signer: e.g. "r017".
+        keypoints_px: (21, 2) float32 x, y in MediaPipe's order; the centre of the first pixel is (0, 0).
+        visible: (21,) bool: in the picture and not hidden by another part of the hand.
+        joint_angles: (22,) float32 radians, in the order of `skeleton.JOINT_ANGLES`.
+        box: x0, y0, x1, y1 of the hand in pixels, without the arm.
+        mask: (size, size) bool, where skin of hand and arm is seen.
+    """
+
+    image: np.ndarray
+    label: int
+    signer: str
+    keypoints_px: np.ndarray
+    visible: np.ndarray
+    joint_angles: np.ndarray
+    box: tuple[float, float, float, float]
+    mask: np.ndarray
+
+
+def _generator(seed: int, what: int, index: int, part: int = 0) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, what, index, part))))
+
+
+def assignment(spec: RenderedSpec, index: int) -> tuple[int, int]:
+    """(class index, signer's number) of an image: signs in turn, then signers in turn."""
+    return index % NUM_SIGNS, index // NUM_SIGNS % spec.signers
+
+
+@lru_cache(maxsize=512)
+def signer(seed: int, number: int) -> Signer:
+    """Person `number` of the sets with this seed, the same however many people a set has."""
+    return draw_signer(_generator(seed, _PERSON, number), f"r{number:03d}")
+
+
+def _check(spec: RenderedSpec, index: int) -> None:
+    if not 0 <= index < spec.images:
+        raise IndexError(f"image {index} of a set of {spec.images}")
+
+
+def _picture(spec: RenderedSpec, what: int, index: int, person: Signer, pose: Pose, label: int) -> RenderedSample:
+    size = spec.image_size_px
+    # Pose, scene, background and sensor draw from their own streams: changing one leaves the others as they were.
+    scene, behind, sensor = (_generator(spec.seed, what, index, part) for part in (1, 2, 3))
+    background, segmented = draw_background(behind, size)
+    camera, lighting = draw_camera(scene, segmented), draw_lighting(scene)
+    sleeve = scene.beta(1.0, 2.0) * np.clip(1 + scene.normal(0.0, 0.35, 3), 0.2, 2.0)
+    rendering = render(
+        pose, person.proportions, person.skin, camera, lighting, size, np.clip(sleeve, 0, 1), skin_grain(scene)
+    )
+    image = expose(compose(rendering, background), rendering, segmented, sensor)
+    return RenderedSample(
+        image=image,
+        label=label,
+        signer=person.name,
+        keypoints_px=rendering.keypoints_px,
+        visible=rendering.visible,
+        joint_angles=pose.angles.astype(np.float32),
+        box=tuple(float(edge) for edge in rendering.box),
+        mask=np.ascontiguousarray(rendering.skin),
+    )
+
+
+def sample(spec: RenderedSpec, index: int) -> RenderedSample:
+    """Image `index` of the set.
+
+    Raises:
+        IndexError: `index` is not one of the set's.
+    """
+    _check(spec, index)
+    label, number = assignment(spec, index)
+    person = signer(spec.seed, number)
+    pose = sign_pose(SIGNS[label], person, _generator(spec.seed, _SIGN, index))
+    return _picture(spec, _SIGN, index, person, pose, label)
+
+
+def random_pose_sample(spec: RenderedSpec, index: int) -> RenderedSample:
+    """Image `index` of a set of the same people in poses that are no signs (label -1).
+
+    Raises:
+        IndexError: `index` is not one of the set's.
+    """
+    _check(spec, index)
+    person = signer(spec.seed, index % spec.signers)
+    pose = random_pose(_generator(spec.seed, _ANY_POSE, index), person)
+    return _picture(spec, _ANY_POSE, index, person, pose, NO_LABEL)
+
+
+def records(spec: RenderedSpec, file: str | Path) -> list[ImageRecord]:
+    """The set's rows of the manifest; their pixels are rows of `file`, as `render_to_cache` returned it."""
+    rows = []
+    for index in range(spec.images):
+        label, number = assignment(spec, index)
+        rows.append(
+            ImageRecord(
+                file=str(file),
+                key=f"{index:06d}",
+                label=label,
+                source=SOURCE,
+                signer=f"r{number:03d}",
+                row=index,
+                width_px=spec.image_size_px,
+                height_px=spec.image_size_px,
+            )
+        )
+    return rows
+
+
+def cache_name(spec: RenderedSpec) -> str:
+    """The cache file's name: a hash of everything that its pixels depend on."""
+    key = json.dumps({**asdict(spec), "renderer": RENDERER_VERSION}, sort_keys=True)
+    return f"rendered-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
+
+
+def _render_rows(job: tuple[RenderedSpec, str, int, int]) -> int:
+    spec, file, first, last = job
+    rows = np.load(file, mmap_mode="r+")
+    for index in range(first, last):
+        rows[index] = sample(spec, index).image
+    rows.flush()
+    return last - first
+
+
+def _one_thread() -> None:
+    cv2.setNumThreads(1)
+
+
+def _done(jobs: list[tuple[RenderedSpec, str, int, int]], processes: int) -> Iterator[int]:
+    if processes <= 1:
+        yield from map(_render_rows, jobs)
+        return
+    # Spawned, not forked: a caller may hold threads and locks.
+    with multiprocessing.get_context("spawn").Pool(processes, _one_thread) as pool:
+        yield from pool.imap_unordered(_render_rows, jobs)
+
+
+def render_to_cache(spec: RenderedSpec, cache_dir: Path, processes: int = 1) -> Path:
+    """Render the whole set once into `cache_dir`; a second call finds it there.
+
+    The file is written beside its name and renamed when complete, so it is never seen half-written and two processes that
+    render at once do no harm.
+
+    Args:
+        spec: which set.
+        cache_dir: made if missing.
+        processes: how many render side by side; the images do not depend on it.
+
+    Returns:
+        Path of an .npy file, (images, size, size, 3) uint8 RGB, that `np.load(path, mmap_mode="r")` opens.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    cache_dir = Path(cache_dir)
+    path = cache_dir / cache_name(spec)
+    if path.exists():
+        return path
+    unfinished = path.with_name(f"{path.stem}.{os.getpid()}.part.npy")
+    shape = (spec.images, spec.image_size_px, spec.image_size_px, 3)
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        rows = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=shape)
+        del rows
+    except OSError as error:
+        raise UserError(f"The rendered set cannot be written to '{cache_dir}': {error.strerror or error}.") from error
+    jobs = [(spec, str(unfinished), i, min(i + _CHUNK, spec.images)) for i in range(0, spec.images, _CHUNK)]
+    columns = (TextColumn("rendering hands"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    try:
+        with Progress(*columns, transient=True) as progress:
+            task = progress.add_task("render", total=spec.images)
+            for count in _done(jobs, min(processes, len(jobs))):
+                progress.advance(task, count)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return path
+
+
+_MANIFEST_COLUMNS = (
+    "path",
+    "label",
+    "signer",
+    "box_x0",
+    "box_y0",
+    "box_x1",
+    "box_y1",
+    *(f"{axis}{point}" for point in range(NUM_KEYPOINTS) for axis in "xy"),
+    *(f"visible{point}" for point in range(NUM_KEYPOINTS)),
+)
+
+
+def write_folders(spec: RenderedSpec, folder: Path) -> Path:
+    """Write the set as ordinary image folders: `<sign>/<index>.png` and a `manifest.csv` beside them.
+
+    Returns:
+        Path of manifest.csv: path, label (the sign's name), signer, the hand's box, and x, y and visibility of 21 keypoints.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    folder = Path(folder)
+    table = folder / "manifest.csv"
+    try:
+        for sign in SIGNS:
+            (folder / sign).mkdir(parents=True, exist_ok=True)
+        with table.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(_MANIFEST_COLUMNS)
+            for index in range(spec.images):
+                one = sample(spec, index)
+                path = Path(SIGNS[one.label]) / f"{index:06d}.png"
+                _, data = cv2.imencode(".png", one.image[..., ::-1])
+                (folder / path).write_bytes(data.tobytes())
+                points = (f"{value:.2f}" for value in one.keypoints_px.ravel())
+                edges = (f"{value:.2f}" for value in one.box)
+                writer.writerow(
+                    [path.as_posix(), SIGNS[one.label], one.signer, *edges, *points, *one.visible.astype(int)]
+                )
+    except OSError as error:
+        raise UserError(f"The rendered set cannot be written to '{folder}': {error.strerror or error}.") from error
+    return table
+
+
+def _tiled(cells: list[np.ndarray], columns: int, gap: int, fill: tuple[int, int, int]) -> np.ndarray:
+    height, width = cells[0].shape[:2]
+    rows = -(-len(cells) // columns)
+    page = np.empty((gap + rows * (height + gap), gap + columns * (width + gap), 3), np.uint8)
+    page[:] = fill
+    for place, cell in enumerate(cells):
+        y = gap + place // columns * (height + gap)
+        x = gap + place % columns * (width + gap)
+        page[y : y + height, x : x + width] = cell
+    return page
+
+
+def chart(cell_px: int = 176, columns: int = 9, person: Signer | None = None) -> np.ndarray:
+    """The 36 signs by one person before a light background, each with its name.
+
+    Returns:
+        (height, width, 3) uint8 RGB.
+    """
+    person = person or chart_signer()
+    key = np.array([-0.48, 0.62, 0.62])
+    lighting = Lighting(
+        key / np.sqrt((key**2).sum()),
+        np.array([1.0, 0.965, 0.92]) * 1.02,
+        np.ones(3) * 0.10,
+        np.array([0.40, 0.42, 0.46]),
+        np.array([0.26, 0.23, 0.21]),
+        shadow=0.6,
+        occlusion=0.85,
+    )
+    paper = np.array([0.88, 0.885, 0.89], np.float32)
+    size = 2 * cell_px
+    grain = skin_grain(_generator(0, _PERSON, 0)) * np.array([0.7, 0.35, 0.35], np.float32)[:, None, None]
+    cells = []
+    for sign in SIGNS:
+        camera = Camera(800.0, 0.80, (0.0, 0.02))
+        rendering = render(sign_pose(sign, person), person.proportions, person.skin, camera, lighting, size, grain=grain)
+        light = cv2.resize(compose(rendering, paper), (cell_px, cell_px), interpolation=cv2.INTER_AREA)
+        cell = np.ascontiguousarray(np.rint(to_srgb(light) * 255).astype(np.uint8))
+        scale = cell_px / 176
+        cv2.putText(
+            cell, sign, (int(9 * scale), int(27 * scale)), cv2.FONT_HERSHEY_DUPLEX, 0.8 * scale, (60, 64, 72), 1, cv2.LINE_AA
+        )
+        cells.append(cell)
+    return _tiled(cells, columns, 4, (255, 255, 255))
+
+
+def sheet(
+    spec: RenderedSpec | None = None, rows: int = 6, columns: int = 12, first: int = 0, random_poses: bool = False
+) -> np.ndarray:
+    """Images of a set side by side, from index `first` on, wrapping round.
+
+    Returns:
+        (height, width, 3) uint8 RGB.
+    """
+    spec = spec or RenderedSpec()
+    draw = random_pose_sample if random_poses else sample
+    return _tiled([draw(spec, (first + i) % spec.images).image for i in range(rows * columns)], columns, 2, (255, 255, 255))

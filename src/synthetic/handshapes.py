@@ -1,0 +1,411 @@
+"""The 36 signs as poses: joint angles, contacts and the way the palm faces, after the American Sign Language chart.
+
+Angles are degrees here, because that is how a handshape is read and corrected; everything else uses radians. A sign may be
+held in more than one common way; each signer keeps to one of them. Palm directions are for a right hand seen by the person
+opposite.
+"""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from src.errors import UserError
+from src.signs.labels import SIGNS
+from src.synthetic.contact import Contact, PalmSpot, Spot, meet
+from src.synthetic.signer import Signer
+from src.synthetic.skeleton import (
+    ANGLE_LIMITS,
+    INDEX,
+    LITTLE,
+    MIDDLE,
+    NUM_ANGLES,
+    RING,
+    THUMB,
+    WRIST_ABDUCTION,
+    WRIST_FLEXION,
+    Pose,
+    Proportions,
+    rotation,
+    within_limits,
+)
+
+Finger = tuple[float, float, float, float]
+_THUMB_FREE = (0, 1, 2, 3)
+_SAMPLE_WOBBLE_DEG = 2.5
+_SAMPLE_TURN_DEG = (9.0, 7.0, 7.0)
+
+
+@dataclass(frozen=True)
+class Handshape:
+    """One way to hold a sign.
+
+    Attributes:
+        thumb: degrees of saddle joint beside the palm and out of it, middle joint, last joint.
+        index, middle, ring, little: degrees of knuckle flexion, knuckle abduction (to the thumb's side), then the two joints.
+        contacts: what touches what.
+        around: fingers folded over the thumb.
+        free: angles that the contacts may change, besides the thumb's.
+        yaw, pitch, roll: degrees, as in `rotation`.
+        wrist: degrees of flexion and abduction.
+        turn: factor on how much the camera angle varies.
+    """
+
+    thumb: Finger
+    index: Finger
+    middle: Finger
+    ring: Finger
+    little: Finger
+    contacts: tuple[Contact, ...] = ()
+    free: tuple[int, ...] = ()
+    around: tuple[int, ...] = ()
+    yaw: float = 0.0
+    pitch: float = 0.0
+    roll: float = 0.0
+    wrist: tuple[float, float] = (0.0, 0.0)
+    turn: float = 1.0
+
+    @property
+    def angles(self) -> np.ndarray:
+        """(22,) radians."""
+        return np.radians([*self.thumb, *self.index, *self.middle, *self.ring, *self.little, *self.wrist])
+
+
+# Fingers that are straight: spread as in 5, or side by side as in B.
+_SPREAD = {INDEX: (4, 11, 5, 3), MIDDLE: (2, 1, 5, 3), RING: (4, -10, 5, 3), LITTLE: (6, -22, 6, 4)}
+_TOGETHER = {INDEX: (3, -3.5, 5, 4), MIDDLE: (2, -0.5, 5, 4), RING: (3, 2.8, 5, 4), LITTLE: (5, 6, 6, 4)}
+_FIST = {INDEX: (80, 3, 103, 55), MIDDLE: (83, 1, 104, 55), RING: (84, -2, 104, 55), LITTLE: (84, -6, 100, 55)}
+
+_PAD = Spot(THUMB, 2, 0.7)
+_OUT: Finger = (58, 8, -4, -4)
+
+
+def _bent(*fingers: int) -> tuple[int, ...]:
+    """Indices of the flexion angles of these fingers."""
+    return tuple(4 * finger + joint for finger in fingers for joint in (0, 2))
+
+
+def _tips_meet(*fingers: int, weight: float = 1.0, share: float = 0.7) -> tuple[Contact, ...]:
+    return tuple(Contact(_PAD, Spot(finger, 2, share), weight=weight) for finger in fingers)
+
+
+def _across(finger: int, bone: int = 1, share: float = 0.5) -> tuple[Contact, ...]:
+    """The thumb's pad on the back of a curled finger."""
+    return (Contact(_PAD, Spot(finger, bone, share, "back")),)
+
+
+def _shape(thumb: Finger, index: Finger, middle: Finger, ring: Finger, little: Finger, **more: object) -> Handshape:
+    return Handshape(thumb, index, middle, ring, little, **more)  # type: ignore[arg-type]
+
+
+_ROUND: dict[int, Finger] = {INDEX: (50, 1, 52, 30), MIDDLE: (56, 0, 52, 30), RING: (60, 1, 52, 30), LITTLE: (62, 3, 46, 30)}
+_O = _shape(
+    (28, 46, 14, 24),
+    *_ROUND.values(),
+    contacts=(*_tips_meet(INDEX), *_tips_meet(MIDDLE, weight=0.7), *_tips_meet(RING, weight=0.25)),
+    free=_bent(INDEX, MIDDLE, RING),
+    yaw=52,
+)
+_C = _shape((34, 44, 2, 14), (32, 1, 42, 26), (34, 0, 44, 26), (36, 0, 44, 26), (38, 1, 40, 26), yaw=55)
+_ONE = _shape(
+    (22, 46, 32, 42), (2, 1, 4, 3), _FIST[MIDDLE], _FIST[RING], _FIST[LITTLE], contacts=_across(MIDDLE, share=0.5)
+)
+_TWO = _shape(
+    (16, 46, 42, 48), (3, 11, 4, 3), (3, -7, 4, 3), _FIST[RING], _FIST[LITTLE], contacts=_across(RING, share=0.35)
+)
+_SIX = _shape(
+    (14, 44, 44, 26),
+    (4, 11, 5, 3),
+    (2, 1, 5, 3),
+    (4, -9, 5, 3),
+    (58, -6, 62, 40),
+    contacts=(Contact(_PAD, Spot(LITTLE, 2, 0.5, "back")),),
+    free=_bent(LITTLE),
+)
+_F = _shape(
+    (32, 40, 10, 22),
+    (56, 2, 58, 28),
+    (8, 2, 6, 4),
+    (5, -8, 6, 4),
+    (5, -20, 6, 4),
+    contacts=_tips_meet(INDEX),
+    free=_bent(INDEX),
+    yaw=4,
+)
+_G = _shape(
+    (18, 34, 10, 8),
+    (12, 0, 4, 3),
+    _FIST[MIDDLE],
+    _FIST[RING],
+    _FIST[LITTLE],
+    contacts=(Contact(_PAD, Spot(MIDDLE, 1, 0.1, "radial")),),
+    yaw=-14,
+    roll=86,
+    wrist=(0, -18),
+)
+_H = _shape(
+    (16, 46, 42, 46),
+    (10, -3, 4, 3),
+    (8, 3, 4, 3),
+    _FIST[RING],
+    _FIST[LITTLE],
+    contacts=_across(RING, share=0.3),
+    yaw=-14,
+    roll=86,
+    wrist=(0, -18),
+)
+_I = _shape(
+    (22, 46, 30, 44), _FIST[INDEX], _FIST[MIDDLE], _FIST[RING], (4, -8, 4, 3), contacts=_across(MIDDLE, share=0.5)
+)
+_K = _shape(
+    (22, 40, 8, 10),
+    (2, 6, 4, 3),
+    (26, -5, 5, 4),
+    _FIST[RING],
+    _FIST[LITTLE],
+    contacts=(Contact(_PAD, Spot(MIDDLE, 0, 0.85, "radial")),),
+)
+_FORWARD: Finger = (55, -3, 8, 5)
+_Q = _shape(
+    (34, 58, 0, 0),
+    (26, 1, 12, 8),
+    (84, 1, 102, 50),
+    (86, -2, 102, 50),
+    (86, -6, 98, 55),
+    contacts=(Contact(_PAD, Spot(INDEX, 2, 0.7), gap_mm=66.0, weight=0.6),),
+    yaw=-98,
+    pitch=-8,
+    roll=146,
+    wrist=(25, -5),
+)
+_X = _shape(
+    (22, 44, 30, 42),
+    (14, 1, 84, 46),
+    _FIST[MIDDLE],
+    _FIST[RING],
+    _FIST[LITTLE],
+    contacts=_across(MIDDLE, share=0.45),
+    yaw=-34,
+)
+
+# The first way is the chart's; a signer takes one of a sign's ways for good.
+HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
+    "0": (_O, replace(_O, yaw=64)),
+    "1": (_ONE, replace(_ONE, contacts=_across(INDEX + 1, share=0.2))),
+    "2": (_TWO,),
+    "3": (_shape(_OUT, (3, 11, 4, 3), (3, -7, 4, 3), _FIST[RING], _FIST[LITTLE]),),
+    "4": (
+        _shape((12, 34, 46, 34), *_SPREAD.values(), contacts=(Contact(_PAD, PalmSpot(-8, 74, 14)),)),
+        _shape((12, 34, 46, 34), *_SPREAD.values(), contacts=(Contact(_PAD, PalmSpot(2, 78, 14)),)),
+    ),
+    "5": (_shape((58, 6, 0, -4), *_SPREAD.values()),),
+    "6": (_SIX, replace(_SIX, contacts=_tips_meet(LITTLE))),
+    "7": (
+        _shape(
+            (18, 44, 34, 22),
+            (4, 11, 5, 3),
+            (2, 2, 5, 3),
+            (58, -4, 62, 38),
+            (6, -22, 6, 4),
+            contacts=_tips_meet(RING),
+            free=_bent(RING),
+        ),
+    ),
+    "8": (
+        _shape(
+            (24, 44, 22, 22),
+            (4, 11, 5, 3),
+            (58, 0, 60, 34),
+            (4, -9, 5, 3),
+            (6, -22, 6, 4),
+            contacts=_tips_meet(MIDDLE),
+            free=_bent(MIDDLE),
+        ),
+    ),
+    "9": (_F, replace(_F, index=(62, 2, 50, 26))),
+    "A": (_shape((20, 26, 4, 2), *_FIST.values(), contacts=(Contact(Spot(THUMB, 2, 0.2), Spot(INDEX, 1, 0.15, "radial")),)),),
+    "B": (
+        _shape((10, 34, 48, 36), *_TOGETHER.values(), contacts=(Contact(_PAD, PalmSpot(-4, 74, 14)),)),
+        _shape((10, 34, 48, 36), *_TOGETHER.values(), contacts=(Contact(_PAD, PalmSpot(6, 76, 14)),)),
+    ),
+    "C": (_C, replace(_C, yaw=68)),
+    "D": (
+        _shape(
+            (24, 46, 24, 26),
+            (2, 1, 4, 3),
+            (62, 0, 62, 36),
+            (66, -1, 62, 36),
+            (68, -4, 58, 36),
+            contacts=(*_tips_meet(MIDDLE), *_tips_meet(RING, weight=0.3)),
+            free=_bent(MIDDLE, RING),
+            yaw=8,
+        ),
+        _shape(
+            (24, 46, 24, 26),
+            (2, 1, 4, 3),
+            (62, 0, 62, 36),
+            (66, -1, 62, 36),
+            (68, -4, 58, 36),
+            contacts=(*_tips_meet(MIDDLE), *_tips_meet(RING, weight=0.3)),
+            free=_bent(MIDDLE, RING),
+            yaw=34,
+        ),
+    ),
+    "E": (
+        _shape(
+            (18, 36, 40, 40),
+            (32, 0, 112, 46),
+            (34, 0, 113, 46),
+            (36, 0, 112, 46),
+            (42, 0, 108, 44),
+            contacts=(
+                Contact(Spot(THUMB, 2, 0.0, "axis"), PalmSpot(14, 70, 29)),
+                Contact(Spot(THUMB, 2, 1.0, "axis"), PalmSpot(-14, 72, 27)),
+            ),
+        ),
+    ),
+    "F": (_F, replace(_F, middle=(10, -1, 6, 4), ring=(6, 3, 6, 4), little=(6, 7, 6, 4), yaw=14)),
+    "G": (_G, replace(_G, yaw=160, roll=-82, wrist=(0, -8))),
+    "H": (_H, replace(_H, yaw=160, roll=-82, wrist=(0, -8))),
+    "I": (_I, replace(_I, thumb=(20, 28, 6, 4), contacts=(Contact(Spot(THUMB, 2, 0.2), Spot(INDEX, 1, 0.2, "radial")),))),
+    "J": (replace(_I, roll=24), replace(_I, roll=42, yaw=-18), replace(_I, roll=14, yaw=-42, pitch=14)),
+    "K": (_K, replace(_K, middle=_FORWARD)),
+    "L": (_shape((62, 6, -4, -6), (2, 3, 4, 3), _FIST[MIDDLE], _FIST[RING], _FIST[LITTLE]),),
+    "M": (
+        _shape(
+            (-2, 32, 30, 22),
+            (72, 2, 84, 16),
+            (74, 0, 84, 16),
+            (74, -1, 84, 18),
+            (86, -6, 104, 55),
+            contacts=(Contact(Spot(THUMB, 2, 0.9, "axis"), PalmSpot(-25, 80, 41)),),
+            around=(INDEX, MIDDLE, RING),
+            pitch=6,
+        ),
+    ),
+    "N": (
+        _shape(
+            (0, 32, 22, 16),
+            (70, 1, 88, 20),
+            (72, -1, 88, 20),
+            _FIST[RING],
+            _FIST[LITTLE],
+            contacts=(Contact(Spot(THUMB, 2, 0.9, "axis"), PalmSpot(-6, 93, 42)),),
+            around=(INDEX, MIDDLE, RING),
+            pitch=6,
+        ),
+    ),
+    "O": (_O, replace(_O, yaw=64)),
+    "P": (
+        replace(_K, middle=(62, -3, 8, 5), yaw=-66, roll=84, wrist=(18, 0)),
+        replace(_K, middle=(70, -3, 8, 5), yaw=-58, roll=104, wrist=(32, 0)),
+    ),
+    "Q": (_Q, replace(_Q, yaw=-80, roll=166, wrist=(40, 0))),
+    "R": (
+        _shape(
+            (16, 46, 42, 48),
+            (14, -14, 6, 4),
+            (-4, 13, 10, 6),
+            _FIST[RING],
+            _FIST[LITTLE],
+            contacts=_across(RING, share=0.35),
+        ),
+    ),
+    "S": (
+        _shape((24, 46, 28, 46), *_FIST.values(), contacts=_across(MIDDLE, share=0.75)),
+        _shape((20, 46, 34, 50), *_FIST.values(), contacts=_across(RING, share=0.8)),
+    ),
+    "T": (
+        _shape(
+            (-2, 24, 2, 2),
+            (70, 6, 104, 50),
+            (83, -3, 104, 55),
+            _FIST[RING],
+            _FIST[LITTLE],
+            contacts=(Contact(Spot(THUMB, 2, 0.95, "axis"), PalmSpot(13, 104, 37)),),
+            around=(INDEX, MIDDLE),
+        ),
+    ),
+    "U": (replace(_TWO, index=(3, -3.5, 4, 3), middle=(3, 3.5, 4, 3)),),
+    "V": (_TWO,),
+    "W": (
+        _SIX,
+        replace(_SIX, little=(70, -6, 70, 40), contacts=(Contact(_PAD, Spot(LITTLE, 1, 0.5, "back")),)),
+    ),
+    "X": (_X, replace(_X, yaw=-62), replace(_X, yaw=0)),
+    "Y": (_shape((60, 4, -2, -6), _FIST[INDEX], _FIST[MIDDLE], _FIST[RING], (6, -24, 4, 3)),),
+    "Z": (replace(_ONE, roll=22), replace(_ONE, roll=30, yaw=-28), replace(_ONE, pitch=38, roll=12)),
+}
+
+
+def handshape(sign: str, variant: float = 0.0) -> Handshape:
+    """One of a sign's common ways.
+
+    Args:
+        sign: one of `SIGNS`.
+        variant: in [0, 1); 0 is the chart's way.
+
+    Raises:
+        UserError: `sign` is none of the 36.
+    """
+    if sign not in HANDSHAPES:
+        raise UserError(f"'{sign}' is not one of the 36 signs (0-9, A-Z).")
+    ways = HANDSHAPES[sign]
+    return ways[int(variant * len(ways))]
+
+
+@lru_cache(maxsize=8192)
+def _settled(sign: str, signer: Signer) -> np.ndarray:
+    """(22,) radians: the signer's own way to hold the sign, contacts met."""
+    index = SIGNS.index(sign)
+    shape = handshape(sign, float(signer.variant[index]))
+    angles = within_limits(shape.angles + signer.habits[index])
+    return meet(angles, (*_THUMB_FREE, *shape.free), shape.contacts, signer.proportions, 16, shape.around)
+
+
+def sign_pose(sign: str, signer: Signer, rng: np.random.Generator | None = None) -> Pose:
+    """How `signer` holds `sign`.
+
+    Args:
+        sign: one of `SIGNS`.
+        signer: whose bones and habits.
+        rng: this image's wobble; None for the settled pose without any.
+    """
+    index = SIGNS.index(sign)
+    shape = handshape(sign, float(signer.variant[index]))
+    angles = _settled(sign, signer)
+    turn = np.radians([shape.yaw, shape.pitch, shape.roll]) + signer.stance[index]
+    if rng is not None:
+        wobble = rng.normal(0.0, np.radians(_SAMPLE_WOBBLE_DEG), NUM_ANGLES)
+        wobble[[WRIST_FLEXION, WRIST_ABDUCTION]] *= 4.0
+        angles = within_limits(angles + wobble)
+        angles = meet(angles, (*_THUMB_FREE, *shape.free), shape.contacts, signer.proportions, 2, shape.around)
+        turn = turn + shape.turn * rng.normal(0.0, np.radians(_SAMPLE_TURN_DEG))
+    return Pose(angles, rotation(*turn), signer.left_handed)
+
+
+def random_angles(rng: np.random.Generator, proportions: Proportions) -> np.ndarray:
+    """(22,) radians of a valid pose that is no sign in particular.
+
+    Each finger is straight, curled or anything between; the last joint follows the middle one; the thumb is kept out of the
+    other fingers.
+    """
+    low, high = ANGLE_LIMITS.T
+    angles = rng.uniform(low, high)
+    curl = rng.beta(0.6, 0.6, 5)
+    for finger in range(1, 5):
+        first = 4 * finger
+        angles[first] = (-10 + 95 * np.clip(curl[finger] + rng.normal(0, 0.18), 0, 1)) * np.pi / 180
+        angles[first + 2] = 108 * np.pi / 180 * np.clip(curl[finger] + rng.normal(0, 0.18), 0, 1)
+        angles[first + 3] = angles[first + 2] * rng.uniform(0.35, 0.75)
+        # A bent knuckle leaves little room sideways (tight collateral ligaments).
+        angles[first + 1] = angles[first + 1] * (1 - 0.8 * np.clip(angles[first] / 1.4, 0, 1)) * rng.uniform(0, 1)
+    angles[[WRIST_FLEXION, WRIST_ABDUCTION]] *= 0.5
+    return meet(within_limits(angles), _THUMB_FREE, (), proportions, rounds=6)
+
+
+def random_pose(rng: np.random.Generator, signer: Signer) -> Pose:
+    """A valid pose of this hand, turned any way that a hand is held before a camera."""
+    angles = random_angles(rng, signer.proportions)
+    turn = rotation(rng.uniform(-np.pi, np.pi), rng.normal(0.0, 0.5), rng.normal(0.0, 0.7))
+    return Pose(angles, turn, signer.left_handed)

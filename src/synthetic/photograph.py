@@ -1,0 +1,108 @@
+"""Taking the picture: where camera and lamps stand, and what lens, sensor and file format do to the light."""
+
+import cv2
+import numpy as np
+
+from src.synthetic.render import Camera, Lighting, Rendering
+
+_GREY = np.array([0.2126, 0.7152, 0.0722], np.float32)
+
+
+def draw_camera(rng: np.random.Generator, segmented: bool) -> Camera:
+    """Distance, crop and how much of the arm is there. A segmented picture is cut at the wrist and cropped tightly."""
+    distance = float(rng.uniform(380.0, 1100.0))
+    fill = float(rng.uniform(0.84, 1.0) if segmented else rng.uniform(0.5, 0.97))
+    room = 0.5 * (1 - fill)
+    shift = (float(rng.uniform(-room, room)), float(rng.uniform(-room, room)))
+    if segmented:
+        return Camera(distance, fill, shift, forearm_mm=float(rng.uniform(4.0, 40.0)))
+    sleeve = float(rng.uniform(-2.0, 120.0)) if rng.random() < 0.5 else None
+    return Camera(distance, fill, shift, sleeve_mm=sleeve)
+
+
+def draw_lighting(rng: np.random.Generator) -> Lighting:
+    """A lamp or window anywhere before the hand, with light bounced by the room."""
+    azimuth, height = rng.uniform(-np.pi, np.pi), rng.uniform(0.12, 1.25)
+    key = np.array([np.cos(azimuth) * np.cos(height), np.sin(azimuth) * np.cos(height), np.sin(height)])
+    # More lamps hang above than stand below.
+    if key[1] < 0 and rng.random() < 0.45:
+        key[1] = -key[1]
+    warmth = rng.normal(0.0, 0.10)
+    key_rgb = np.array([1 + warmth, 1.0, 1 - 1.2 * warmth]) * rng.uniform(0.45, 1.25)
+    sky = np.array([1 - 0.5 * warmth, 1.0, 1 + 0.6 * warmth]) * rng.uniform(0.06, 0.42)
+    ground = sky * rng.uniform(0.35, 0.95) * (1.05, 1.0, 0.9)
+    fill = np.ones(3) * rng.uniform(0.0, 0.2)
+    return Lighting(key, key_rgb, fill, sky, ground, float(rng.uniform(0.3, 0.95)), float(rng.uniform(0.65, 1.0)))
+
+
+def compose(rendering: Rendering, background: np.ndarray) -> np.ndarray:
+    """(size, size, 3) float32 linear RGB: the hand over the background."""
+    alpha = rendering.alpha[..., None]
+    return rendering.rgb * alpha + background * (1 - alpha)
+
+
+def to_srgb(linear: np.ndarray) -> np.ndarray:
+    """Linear light in [0, 1] as sRGB-encoded values in [0, 1]."""
+    linear = np.clip(linear, 0.0, 1.0)
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.power(linear, np.float32(1 / 2.4)) - 0.055)
+
+
+def expose(
+    light: np.ndarray, rendering: Rendering, segmented: bool, rng: np.random.Generator
+) -> np.ndarray:
+    """A camera's picture of this light.
+
+    Args:
+        light: (size, size, 3) float32 linear RGB.
+        rendering: the hand in it, for exposure metering and for the ragged edge of a segmented picture.
+        segmented: whether everything but the hand is black.
+        rng: this image's noise.
+
+    Returns:
+        (size, size, 3) uint8 RGB.
+    """
+    size = light.shape[0]
+    scale = size / 128.0
+    hand = rendering.alpha > 0.5
+    metered = float((light[hand] @ _GREY).mean()) if hand.any() else 0.3
+    # The meter evens out part of the difference between light and dark scenes and skins.
+    target = rng.uniform(0.07, 0.42)
+    gain = (target / max(metered, 0.02)) ** rng.uniform(0.5, 0.95)
+    balance = np.exp(rng.normal(0.0, (0.07, 0.03, 0.09)))
+    picture = light * (gain * balance).astype(np.float32)
+    grey = picture @ _GREY
+    picture = grey[..., None] + (picture - grey[..., None]) * np.float32(rng.uniform(0.7, 1.35))
+    # Highlights roll off instead of clipping.
+    picture = np.clip(picture, 0.0, None)
+    picture = np.where(picture > 0.7, 0.7 + 0.3 * (1 - np.exp(-(picture - 0.7) / 0.3)), picture)
+    blur = scale * rng.gamma(1.3, 0.26)
+    if blur > 0.3:
+        picture = cv2.GaussianBlur(picture, (0, 0), float(blur))
+    if rng.random() < 0.08:
+        length = int(rng.integers(2, 6) * scale) | 1
+        kernel = np.zeros((length, length), np.float32)
+        kernel[length // 2] = 1.0 / length
+        turn = cv2.getRotationMatrix2D((length / 2 - 0.5, length / 2 - 0.5), float(rng.uniform(0, 180)), 1.0)
+        kernel = cv2.warpAffine(kernel, turn, (length, length))
+        picture = cv2.filter2D(picture, -1, kernel / max(float(kernel.sum()), 1e-3))
+    encoded = to_srgb(picture).astype(np.float32)
+    if rng.random() < 0.6:
+        # Cameras sharpen, some far beyond what the lens lost.
+        amount, radius = rng.uniform(0.2, 1.1), scale * rng.uniform(0.8, 3.0)
+        encoded += np.float32(amount) * (encoded - cv2.GaussianBlur(encoded, (0, 0), float(radius)))
+    contrast, pivot = rng.uniform(0.85, 1.45), rng.uniform(0.4, 0.6)
+    encoded = np.clip((encoded - pivot) * np.float32(contrast) + np.float32(pivot), 0.0, 1.0)
+    if segmented:
+        # A segmentation mask follows the outline only roughly, and stays black whatever the exposure is.
+        ragged = rng.standard_normal((size, size)).astype(np.float32) * np.float32(rng.uniform(0.0, 0.25))
+        cut = cv2.GaussianBlur(rendering.alpha + ragged, (0, 0), 0.7 * scale) > rng.uniform(0.4, 0.65)
+        encoded *= cv2.GaussianBlur(cut.astype(np.float32), (0, 0), 0.4 * scale)[..., None]
+    grain = rng.uniform(0.0, 0.03) if rng.random() < 0.6 else 0.0
+    noise = rng.standard_normal((size, size, 3)).astype(np.float32)
+    encoded += noise * np.float32(grain) * (np.sqrt(encoded) if segmented else 1.0)
+    image = np.clip(np.rint(encoded * 255.0), 0, 255).astype(np.uint8)
+    if rng.random() < 0.85:
+        quality = int(rng.integers(38, 96))
+        _, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
+    return np.ascontiguousarray(image)

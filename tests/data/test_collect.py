@@ -1,0 +1,346 @@
+import os
+import pickle
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from src.data import pixels
+from src.data.collect import collect
+from src.data.manifest import ImageRecord
+from src.data.pixel_cache import decode_once
+from src.errors import UserError
+from src.signs.labels import SIGNS
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def mine(tmp_path, class_folders):
+    """A folder of the signs A, B and 7, two images each."""
+    return class_folders(tmp_path / "mine", "AB7", count=2, name="{number}.png")
+
+
+@pytest.fixture
+def collect_mine(tmp_path, mine):
+    def call(**options):
+        options = {"image_size_px": 16, "cache_dir": tmp_path / "cache", "folder": mine} | options
+        return collect(["folder"], tmp_path, options.pop("image_size_px"), options.pop("cache_dir"), **options)
+
+    return call
+
+
+@pytest.fixture
+def no_decoding(monkeypatch):
+    """Call it, and from then on any decoding fails the test."""
+
+    def forbid():
+        monkeypatch.setattr(pixels, "decode", lambda *args, **kwargs: pytest.fail("an image was decoded"))
+
+    return forbid
+
+
+def reasons(collection):
+    return Counter((finding.reason, finding.kept) for finding in collection.findings)
+
+
+# --- pixels that belong to records ----------------------------------------------------------------------------------
+
+
+def test_pixels_belong_to_the_records_of_the_same_index(collect_mine):
+    collection = collect_mine()
+    assert len(collection.pixels) == len(collection.manifest) == 6
+    for index, record in enumerate(collection.manifest):
+        with Image.open(record.file) as image:
+            expected = pixels.fit_square(np.asarray(image), 16)
+        np.testing.assert_array_equal(collection.pixels[index], expected)
+        assert (record.width_px, record.height_px) == (12, 10)
+
+
+def test_sources_of_every_layout_share_one_set_of_labels(tmp_path, class_folders, write_image):
+    class_folders(tmp_path / "sign_digits" / "Dataset", "37", name="IMG_{label}{number}.JPG")
+    class_folders(tmp_path / "asl_dataset" / "asl_dataset", "3a")
+    class_folders(tmp_path / "finger_letters" / "signer_1", "AT")
+    (tmp_path / "sign_mnist").mkdir()
+    (tmp_path / "sign_mnist" / "sign_mnist_train.csv").write_text("label,p1,p2,p3,p4\n0,1,2,3,4\n24,1,2,3,4\n")
+    sources = ["sign_mnist", "sign_digits", "finger_letters", "asl_dataset"]
+    collection = collect(sources, tmp_path, 8, tmp_path / "cache")
+    assert [(record.source, SIGNS[record.label]) for record in collection.manifest] == [
+        ("sign_mnist", "A"),
+        ("sign_mnist", "Y"),
+        ("sign_digits", "3"),
+        ("sign_digits", "7"),
+        ("finger_letters", "A"),
+        ("asl_dataset", "3"),
+        ("asl_dataset", "A"),
+    ]
+    assert len({record.name for record in collection.manifest}) == len(collection.manifest)
+    assert collection.pixels.take([0, 6]).shape == (2, 8, 8, 3)
+    assert collection.pixels[0].max() <= 4  # the CSV row, not another source's picture
+    assert collection.found == {"sign_mnist": 2, "sign_digits": 2, "finger_letters": 2, "asl_dataset": 2}
+
+
+def test_unreadable_images_shift_no_pixels(mine, collect_mine):
+    (mine / "A" / "1.png").write_bytes(b"no picture")
+    collection = collect_mine()
+    assert [record.key for record in collection.manifest][:4] == ["7/1.png", "7/2.png", "A/2.png", "B/1.png"]
+    with Image.open(mine / "A" / "2.png") as image:
+        np.testing.assert_array_equal(collection.pixels[2], pixels.fit_square(np.asarray(image), 16))
+
+
+def test_a_subset_of_pixels_goes_with_the_subset_of_the_manifest(collect_mine):
+    collection = collect_mine()
+    chosen = [4, 0]
+    np.testing.assert_array_equal(collection.pixels.subset(chosen).take(range(2)), collection.pixels.take(chosen))
+
+
+def test_pixels_travel_to_other_processes_as_paths(collect_mine):
+    collection = collect_mine(image_size_px=64)
+    collection.pixels[0]
+    sent = pickle.dumps(collection.pixels)
+    assert len(sent) < 64 * 64 * 3
+    np.testing.assert_array_equal(pickle.loads(sent)[5], collection.pixels[5])
+
+
+# --- bad files ------------------------------------------------------------------------------------------------------
+
+
+def test_a_truncated_jpeg_is_listed_and_kept_out(mine, collect_mine, write_image):
+    path = write_image(mine / "A" / "broken.jpg", size=(200, 200))
+    path.write_bytes(path.read_bytes()[:2000])
+    collection = collect_mine()
+    assert len(collection.manifest) == 6
+    (finding,) = collection.findings
+    assert (finding.file, finding.source, finding.reason, finding.kept) == (
+        str(path),
+        "folder",
+        "truncated file",
+        False,
+    )
+
+
+def test_bad_files_of_every_kind_are_listed_and_the_rest_is_used(mine, collect_mine, write_image):
+    (mine / "A" / "empty.jpg").write_bytes(b"")
+    (mine / "A" / "text.jpg").write_text("hello")
+    (mine / "A" / "link.jpg").symlink_to(mine / "nowhere.jpg")
+    write_image(mine / "B" / "large.png", size=(200, 120))
+    write_image(mine / "B" / "inks.jpg", mode="CMYK")
+    collection = collect_mine(max_megapixels=0.02)
+    assert reasons(collection) == {
+        ("empty file (0 bytes)", False): 1,
+        ("not an image of a supported format", False): 1,
+        ("file not found", False): 1,
+        ("larger than 0.02 megapixels", False): 1,
+        ("CMYK converted to RGB", True): 1,
+    }
+    assert len(collection.manifest) == 7
+    assert collection.found == {"folder": 11}
+
+
+def test_irregular_images_are_used_or_dropped_as_asked_and_listed_either_way(mine, collect_mine, write_image):
+    write_image(mine / "B" / "inks.jpg", mode="CMYK")
+    write_image(mine / "B" / "photo.png", size=(120, 100))  # 100 times the area of the others
+    kept, dropped = collect_mine(irregular="convert"), collect_mine(irregular="drop")
+    assert (len(kept.manifest), len(dropped.manifest)) == (8, 6)
+    outlier = "over 50 times the source's median area: scaled down"
+    assert reasons(kept) == {("CMYK converted to RGB", True): 1, (outlier, True): 1}
+    assert reasons(dropped) == {("CMYK converted to RGB", False): 1, (outlier, False): 1}
+
+
+def test_a_source_without_a_readable_image_is_one_clear_sentence(tmp_path):
+    folder = tmp_path / "mine" / "A"
+    folder.mkdir(parents=True)
+    for number in range(3):
+        (folder / f"{number}.jpg").write_text("no picture")
+    with pytest.raises(UserError, match=r"None of the 3 images of 'folder' can be used .*not an image") as caught:
+        collect(["folder"], tmp_path, 16, tmp_path / "cache", folder=tmp_path / "mine")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"fit": "squeeze"}, "no fit 'squeeze'; choose from pad, stretch, crop"),
+        ({"irregular": "maybe"}, "choose from convert, drop"),
+        ({"image_size_px": 0}, "at least 8"),
+        ({"max_megapixels": 0}, "above 0"),
+    ],
+)
+def test_mistaken_arguments_are_answered_with_the_choices(collect_mine, options, complaint):
+    with pytest.raises(UserError, match=complaint):
+        collect_mine(**options)
+
+
+def test_an_unknown_source_is_answered_with_the_names_there_are(tmp_path):
+    with pytest.raises(UserError, match="no source 'mnist'; choose from sign_digits"):
+        collect(["mnist"], tmp_path, 16, tmp_path)
+
+
+# --- the cache ------------------------------------------------------------------------------------------------------
+
+
+def test_a_warm_cache_decodes_nothing(collect_mine, no_decoding):
+    cold = collect_mine()
+    no_decoding()
+    warm = collect_mine()
+    assert warm.manifest.records == cold.manifest.records
+    assert warm.findings == cold.findings
+    np.testing.assert_array_equal(warm.pixels.take(range(6)), cold.pixels.take(range(6)))
+
+
+def test_sources_share_their_caches_between_combinations(tmp_path, class_folders, no_decoding):
+    class_folders(tmp_path / "sign_digits", "01")
+    class_folders(tmp_path / "asl_dataset", "ab")
+    collect(["sign_digits", "asl_dataset"], tmp_path, 16, tmp_path / "cache")
+    no_decoding()
+    assert len(collect(["asl_dataset"], tmp_path, 16, tmp_path / "cache").manifest) == 2
+
+
+def test_a_moved_data_set_keeps_its_cache(tmp_path, mine, collect_mine, no_decoding):
+    collect_mine()
+    mine.rename(tmp_path / "elsewhere")
+    no_decoding()
+    assert len(collect_mine(folder=tmp_path / "elsewhere").manifest) == 6
+
+
+def test_a_changed_file_is_decoded_again(mine, collect_mine):
+    collect_mine()
+    path = mine / "A" / "1.png"
+    Image.new("RGB", (12, 10), (1, 2, 3)).save(path)
+    collection = collect_mine()
+    index = [record.key for record in collection.manifest].index("A/1.png")
+    assert (collection.pixels[index] == (1, 2, 3)).all()
+
+
+def test_a_changed_file_of_the_same_size_is_decoded_again(mine, collect_mine):
+    path = mine / "A" / "1.png"
+    before = collect_mine().pixels.files
+    status = path.stat()
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+    assert collect_mine().pixels.files != before
+
+
+@pytest.mark.parametrize("change", [{"image_size_px": 24}, {"fit": "crop"}, {"max_megapixels": 1}], ids=str)
+def test_whatever_decides_the_pixels_has_a_cache_of_its_own(collect_mine, change):
+    assert collect_mine().pixels.files != collect_mine(**change).pixels.files
+
+
+def test_a_new_decoder_does_not_trust_the_pixels_of_an_old_one(collect_mine, monkeypatch):
+    before = collect_mine().pixels.files
+    monkeypatch.setattr("src.data.pixel_cache.DECODER_VERSION", 999)
+    assert collect_mine().pixels.files != before
+
+
+def test_two_processes_may_build_the_same_cache_at_once(tmp_path, mine):
+    code = (
+        "import sys; from pathlib import Path; from src.data.collect import collect\n"
+        "root = Path(sys.argv[1]); c = collect(['folder'], root, 16, root / 'cache', folder=root / 'mine')\n"
+        "print(int(c.pixels.take(range(len(c.manifest))).astype(int).sum()), len(c.manifest))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    running = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    printed = [process.communicate(timeout=60)[0] for process in running]
+    assert [process.returncode for process in running] == [0, 0]
+    assert printed[0] == printed[1]
+    assert printed[0].endswith(" 6\n")
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_a_process_that_comes_second_uses_the_first_ones_cache(tmp_path, mine, collect_mine, monkeypatch):
+    """The other process finishes while this one is still decoding."""
+    other = collect_mine(cache_dir=tmp_path / "other").pixels.files[0].parent
+    decode = pixels.decode
+
+    def decode_slowly(*args, **kwargs):
+        place = tmp_path / "cache" / other.name
+        if not place.exists():
+            place.mkdir(parents=True)
+            for file in other.iterdir():
+                (place / file.name).write_bytes(file.read_bytes())
+        return decode(*args, **kwargs)
+
+    monkeypatch.setattr(pixels, "decode", decode_slowly)
+    assert len(collect_mine().manifest) == 6
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [other.name]
+
+
+@pytest.mark.parametrize("damage", ["pixels.npy", "verdicts.json"])
+@pytest.mark.parametrize("how", ["cut", "gone"])
+def test_a_damaged_cache_is_built_again(collect_mine, damage, how):
+    before = collect_mine()
+    expected = before.pixels.take(range(6))
+    file = before.pixels.files[0].parent / damage
+    content = file.read_bytes()
+    file.unlink()
+    if how == "cut":
+        file.write_bytes(content[: len(content) // 2])
+    np.testing.assert_array_equal(collect_mine().pixels.take(range(6)), expected)
+
+
+def test_an_interrupted_build_leaves_nothing_behind(tmp_path, collect_mine, monkeypatch):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pixels, "decode", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            collect_mine()
+    assert not list((tmp_path / "cache").iterdir())
+    assert len(collect_mine().manifest) == 6
+
+
+def test_what_a_killed_process_left_is_cleared_after_a_day_and_not_before(tmp_path, collect_mine):
+    old, young = tmp_path / "cache" / ".building-old", tmp_path / "cache" / ".building-young"
+    for folder in (old, young):
+        folder.mkdir(parents=True)
+        (folder / "pixels.npy").write_bytes(b"x")
+    two_days_ago = time.time() - 2 * 24 * 3600
+    for path in (old / "pixels.npy", old):
+        os.utime(path, (two_days_ago, two_days_ago))
+    collect_mine()
+    assert not old.exists()
+    assert young.exists()
+
+
+def test_a_full_disk_is_noticed_before_anything_is_decoded(collect_mine, no_decoding, monkeypatch):
+    usage = type("Usage", (), {"free": 1000})
+    monkeypatch.setattr("src.data.pixel_cache.shutil.disk_usage", lambda path: usage)
+    no_decoding()
+    with pytest.raises(UserError, match="make room, choose a smaller image size or name another folder"):
+        collect_mine()
+
+
+def test_a_cache_folder_that_cannot_be_written_is_one_clear_sentence(tmp_path, collect_mine):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match="name another folder for it"):
+        collect_mine(cache_dir=tmp_path / "file" / "cache")
+
+
+def test_the_number_of_threads_changes_no_pixel(tmp_path, class_folders):
+    start = class_folders(tmp_path / "mine", "A", count=100)
+    records = [ImageRecord(str(p), p.name, 10, "folder") for p in sorted((start / "A").iterdir())]
+    one, many = (decode_once(records, 8, tmp_path / str(threads), threads=threads) for threads in (1, 5))
+    assert one.verdicts == many.verdicts
+    np.testing.assert_array_equal(np.load(one.pixels_file), np.load(many.pixels_file))
+
+
+# --- sources that need no decoding ----------------------------------------------------------------------------------
+
+
+def test_a_ready_made_source_joins_the_others(tmp_path, mine):
+    def rendered(image_size_px, cache_dir):
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        np.save(cache_dir / "rendered.npy", np.full((2, image_size_px, image_size_px, 3), 9, np.uint8))
+        records = [ImageRecord("", f"{i}", i, "rendered", signer=str(i), width_px=16, height_px=16) for i in range(2)]
+        return records, cache_dir / "rendered.npy"
+
+    sources, cache = ["folder", "rendered"], tmp_path / "cache"
+    collection = collect(sources, tmp_path, 16, cache, folder=mine, ready_made={"rendered": rendered})
+    assert Counter(collection.manifest.sources) == {"folder": 6, "rendered": 2}
+    assert (collection.pixels[7] == 9).all()
+    assert not (collection.pixels[5] == 9).all()
