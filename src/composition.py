@@ -40,7 +40,7 @@ def run_name(override_dirname: str) -> str:
     Settings go by their last word, paths by their last part, lists as `a+b`; overlong names end in a digest.
     """
     named = []
-    for part in re.split(r",(?![^\[]*\])", override_dirname):
+    for part in _parts(override_dirname):
         key, _, value = part.partition("=")
         if key and not key.startswith("+"):  # +study=recipe is where the overrides come from, not one of them
             value = "+".join(item.strip() for item in value.strip("[]").split(","))
@@ -51,9 +51,30 @@ def run_name(override_dirname: str) -> str:
     return name
 
 
-def _register_resolvers() -> None:
+def _parts(override_dirname: str) -> list[str]:
+    return re.split(r",(?![^\[]*\])", override_dirname)
+
+
+def _job_name(number: str, override_dirname: str) -> str:
+    """A sweep job's folder: its number and the settings that vary from job to job."""
+    same_for_all = {argument for argument in sys.argv[1:] if not re.search(r",(?![^\[]*\])|\w\(", argument)}
+    return f"{number}_{run_name(','.join(part for part in _parts(override_dirname) if part not in same_for_all))}"
+
+
+def _prepare_hydra() -> None:
+    """Teach Hydra this project's run names and where its studies' recipes lie."""
+    from hydra.core.config_search_path import ConfigSearchPath
+    from hydra.core.plugins import Plugins
+    from hydra.plugins.search_path_plugin import SearchPathPlugin
+
+    class Studies(SearchPathPlugin):
+        def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+            search_path.append(provider="studies", path=f"file://{STUDIES}")
+
+    if "Studies" not in {plugin.__name__ for plugin in Plugins.instance().discover(SearchPathPlugin)}:
+        Plugins.instance().register(Studies)
     OmegaConf.register_new_resolver("run_name", run_name, replace=True)
-    OmegaConf.register_new_resolver("sweep_job_name", lambda num, name: f"{num}_{run_name(name)}", replace=True)
+    OmegaConf.register_new_resolver("sweep_job_name", _job_name, replace=True)
     OmegaConf.register_new_resolver("unique", lambda: _UNIQUE, replace=True)
 
 
@@ -66,11 +87,10 @@ def compose(overrides: Sequence[str] = (), config_name: str = "train") -> DictCo
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
 
-    _register_resolvers()
-    search_path = f"hydra.searchpath=[file://{STUDIES}]"
+    _prepare_hydra()
     with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
         try:
-            cfg = hydra_compose(config_name, overrides=[search_path, *overrides])
+            cfg = hydra_compose(config_name, overrides=list(overrides))
             OmegaConf.resolve(cfg)
             return validated(cfg)
         except Exception as error:
@@ -155,7 +175,7 @@ def recorded_config(run: Path) -> DictConfig:
     file = run / ".hydra" / "config.yaml"
     if not file.is_file():
         raise UserError(f"{run} is not a run's folder: it holds no .hydra/config.yaml.")
-    _register_resolvers()
+    _prepare_hydra()
     cfg = OmegaConf.load(file)
     OmegaConf.resolve(cfg)
     return validated(cfg)
@@ -221,12 +241,12 @@ def resumed_run() -> Path | None:
 def command_line(task: Callable[[DictConfig, Path], object], after_sweep: Callable[[Path], None]) -> None:
     """Run `task(cfg, run_dir)` for the command line, once or as a multirun.
 
-    A user's mistake ends with one sentence and status 2. In a multirun a failing job writes `error.txt` into its folder and the others go on; `after_sweep` is called with
-    the sweep's folder, and the exit status is 1 if any job failed.
+    A user's mistake ends with one sentence and status 2. In a multirun a failing job writes `error.txt` into its folder
+    and the others go on; `after_sweep` is called with the sweep's folder, and the exit status is 1 if any job failed.
     """
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network for a newer release on import
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us; without it Hydra prints its own paragraphs and exits
-    _register_resolvers()
+    _prepare_hydra()
     sweep_folder: list[Path] = []
     failures: list[Path] = []
     mistakes: list[UserError] = []
@@ -266,7 +286,6 @@ def command_line(task: Callable[[DictConfig, Path], object], after_sweep: Callab
     door = hydra.main(config_path=str(CONF), config_name="train", version_base="1.3")(job)
     try:
         sys.argv[1:] = _resumed(sys.argv[1:])
-        sys.argv.append(f"hydra.searchpath=[file://{STUDIES}]")
         door()
         if mistakes:
             raise mistakes[0]

@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> None:
     cfg = compose(overrides).datamodule
 
     from src.data.datamodule import collected
-    from src.data.presence import present_sources
+    from src.data.discover import present_sources
     from src.reports import inventory
 
     if not any(override.startswith("datamodule.sources=") for override in overrides):

@@ -91,6 +91,22 @@ def discover(
     return discovery
 
 
+def present_sources(root: Path) -> list[str]:
+    """Names of the catalog's sets whose folders lie under `root`, whatever state they are in.
+
+    Raises:
+        UserError: none is there; the sentence says where they come from.
+    """
+    present = [name for name, entry in catalog.CATALOG.items() if name != "folder" and _starts(entry, Path(root))]
+    if not present:
+        pages = ", ".join(f"{name} ({entry.page_url})" for name, entry in catalog.CATALOG.items() if entry.page_url)
+        raise UserError(
+            f"No dataset lies under {root}: put one there, or say where they are with datamodule.root=<folder> or the "
+            f"environment variable FINGERSPELL_DATA; public sets are {pages}."
+        )
+    return present
+
+
 def _starts(entry: Dataset, root: Path) -> list[Path]:
     """Folders that hold the set: `root/<name>` alone if there, else every folder an archive of it unpacks to."""
     if not root.is_dir():

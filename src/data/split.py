@@ -149,7 +149,7 @@ def _listed(names: Iterable[str], most: int = 20) -> str:
 
 
 def _drawn(sizes: dict[str, int], groups: Sequence[str], target: int, rng: np.random.Generator) -> list[str]:
-    """Whole groups in random order, each taken if it brings the image count nearer to `target`; one at least, never all."""
+    """Whole groups in random order, each taken if it brings the count nearer to `target`; one at least, never all."""
     chosen: list[str] = []
     count = 0
     for place in rng.permutation(len(groups)):

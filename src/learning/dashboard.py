@@ -20,8 +20,8 @@ _GRID_IMAGES = 32
 # What the HPARAMS tab offers as columns: the settings that a study varies.
 _HPARAMS = (
     "seed", "model.family", "model.name", "model.weights", "freeze.policy", "freeze.k", "optimizer.name",
-    "optimizer.lr", "optimizer.layer_decay", "optimizer.weight_decay", "scheduler.name", "augmentation.name", "split.name",
-    "datamodule.image_size_px", "datamodule.batch_size", "trainer.max_epochs", "label_smoothing",
+    "optimizer.lr", "optimizer.layer_decay", "optimizer.weight_decay", "scheduler.name", "augmentation.name",
+    "split.name", "datamodule.image_size_px", "datamodule.batch_size", "trainer.max_epochs", "label_smoothing",
 )  # fmt: skip
 _HPARAM_FIGURES = ("test/accuracy", "test/f1_macro", "val/accuracy", "stages_trained", "parameters_trained", "seconds")
 

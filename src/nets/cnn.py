@@ -1,8 +1,8 @@
 """The original study's network: rescaling inside, five convolution + max-pool layers, a dense head.
 
 The filters double from 16 to 256. Chosen where the study's text is silent: 3×3 kernels with padding 1 and a bias, ReLU,
-2×2 max-pooling, one dense layer of 128 units before the head, dropout 0.3 between the two, He initialisation (He et al.,
-2015), no batch norm.
+2×2 max-pooling, one dense layer of 128 units before the head, dropout 0.3 between the two, He initialisation
+(He et al., 2015), no batch norm.
 """
 
 from collections.abc import Sequence

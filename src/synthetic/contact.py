@@ -12,7 +12,7 @@ import numpy as np
 from src.synthetic.skeleton import ANGLE_LIMITS, Proportions, Skeleton, forward
 
 _STEP = 1e-4
-_CONTACT_WEIGHT = 0.5
+_CONTACT_WEIGHT = 0.7
 _OVERLAP_WEIGHT = 0.6
 _REST_RAD = np.radians(14.0)
 # A soft fingertip gives way by this much where it presses.

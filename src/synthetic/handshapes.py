@@ -33,7 +33,7 @@ from src.synthetic.skeleton import (
 Finger = tuple[float, float, float, float]
 _THUMB_FREE = (0, 1, 2, 3)
 _SAMPLE_WOBBLE_DEG = 2.5
-_SAMPLE_TURN_DEG = (9.0, 7.0, 7.0)
+_SAMPLE_TURN_DEG = (10.0, 8.0, 8.0)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Handshape:
 # Fingers that are straight: spread as in 5, or side by side as in B.
 _SPREAD = {INDEX: (4, 11, 5, 3), MIDDLE: (2, 1, 5, 3), RING: (4, -10, 5, 3), LITTLE: (6, -22, 6, 4)}
 _TOGETHER = {INDEX: (3, -3.5, 5, 4), MIDDLE: (2, -0.5, 5, 4), RING: (3, 2.8, 5, 4), LITTLE: (5, 6, 6, 4)}
-_FIST = {INDEX: (80, 3, 103, 55), MIDDLE: (83, 1, 104, 55), RING: (84, -2, 104, 55), LITTLE: (84, -6, 100, 55)}
+_FIST = {INDEX: (80, 3, 107, 36), MIDDLE: (83, 1, 109, 36), RING: (84, -2, 110, 36), LITTLE: (84, -6, 106, 38)}
 
 _PAD = Spot(THUMB, 2, 0.7)
 _OUT: Finger = (58, 8, -4, -4)
@@ -98,15 +98,24 @@ def _shape(thumb: Finger, index: Finger, middle: Finger, ring: Finger, little: F
     return Handshape(thumb, index, middle, ring, little, **more)  # type: ignore[arg-type]
 
 
-_ROUND: dict[int, Finger] = {INDEX: (50, 1, 52, 30), MIDDLE: (56, 0, 52, 30), RING: (60, 1, 52, 30), LITTLE: (62, 3, 46, 30)}
+_ROUND: dict[int, Finger] = {
+    INDEX: (44, 0, 58, 30),
+    MIDDLE: (42, 0, 60, 30),
+    RING: (36, 3, 58, 30),
+    LITTLE: (28, 7, 54, 30),
+}
 _O = _shape(
-    (28, 46, 14, 24),
+    (34, 50, 14, 26),
     *_ROUND.values(),
-    contacts=(*_tips_meet(INDEX), *_tips_meet(MIDDLE, weight=0.7), *_tips_meet(RING, weight=0.25)),
-    free=_bent(INDEX, MIDDLE, RING),
-    yaw=52,
+    contacts=(
+        Contact(Spot(THUMB, 2, 0.95), Spot(INDEX, 2, 0.95)),
+        Contact(Spot(THUMB, 2, 0.95), Spot(MIDDLE, 2, 0.95), weight=0.7),
+    ),
+    free=_bent(INDEX, MIDDLE),
+    yaw=66,
+    pitch=4,
 )
-_C = _shape((34, 44, 2, 14), (32, 1, 42, 26), (34, 0, 44, 26), (36, 0, 44, 26), (38, 1, 40, 26), yaw=55)
+_C = _shape((36, 44, -2, 22), (30, -1, 42, 26), (30, 0, 44, 26), (28, 2, 42, 26), (24, 6, 38, 26), yaw=62)
 _ONE = _shape(
     (22, 46, 32, 42), (2, 1, 4, 3), _FIST[MIDDLE], _FIST[RING], _FIST[LITTLE], contacts=_across(MIDDLE, share=0.5)
 )
@@ -141,7 +150,7 @@ _G = _shape(
     contacts=(Contact(_PAD, Spot(MIDDLE, 1, 0.1, "radial")),),
     yaw=-14,
     roll=86,
-    wrist=(0, -18),
+    wrist=(0, 18),
 )
 _H = _shape(
     (16, 46, 42, 46),
@@ -152,7 +161,7 @@ _H = _shape(
     contacts=_across(RING, share=0.3),
     yaw=-14,
     roll=86,
-    wrist=(0, -18),
+    wrist=(0, 18),
 )
 _I = _shape(
     (22, 46, 30, 44), _FIST[INDEX], _FIST[MIDDLE], _FIST[RING], (4, -8, 4, 3), contacts=_across(MIDDLE, share=0.5)
@@ -175,7 +184,7 @@ _Q = _shape(
     contacts=(Contact(_PAD, Spot(INDEX, 2, 0.7), gap_mm=66.0, weight=0.6),),
     yaw=-98,
     pitch=-8,
-    roll=146,
+    roll=134,
     wrist=(25, -5),
 )
 _X = _shape(
@@ -190,13 +199,13 @@ _X = _shape(
 
 # The first way is the chart's; a signer takes one of a sign's ways for good.
 HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
-    "0": (_O, replace(_O, yaw=64)),
+    "0": (_O, replace(_O, yaw=50), replace(_O, yaw=78)),
     "1": (_ONE, replace(_ONE, contacts=_across(INDEX + 1, share=0.2))),
     "2": (_TWO,),
     "3": (_shape(_OUT, (3, 11, 4, 3), (3, -7, 4, 3), _FIST[RING], _FIST[LITTLE]),),
     "4": (
-        _shape((12, 34, 46, 34), *_SPREAD.values(), contacts=(Contact(_PAD, PalmSpot(-8, 74, 14)),)),
-        _shape((12, 34, 46, 34), *_SPREAD.values(), contacts=(Contact(_PAD, PalmSpot(2, 78, 14)),)),
+        _shape((12, 20, 48, 30), *_SPREAD.values(), contacts=(Contact(_PAD, PalmSpot(-13, 70, 14)),)),
+        _shape((12, 20, 48, 30), *_SPREAD.values(), contacts=(Contact(_PAD, PalmSpot(-3, 76, 14)),)),
     ),
     "5": (_shape((58, 6, 0, -4), *_SPREAD.values()),),
     "6": (_SIX, replace(_SIX, contacts=_tips_meet(LITTLE))),
@@ -225,10 +234,10 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
     "9": (_F, replace(_F, index=(62, 2, 50, 26))),
     "A": (_shape((20, 26, 4, 2), *_FIST.values(), contacts=(Contact(Spot(THUMB, 2, 0.2), Spot(INDEX, 1, 0.15, "radial")),)),),
     "B": (
-        _shape((10, 34, 48, 36), *_TOGETHER.values(), contacts=(Contact(_PAD, PalmSpot(-4, 74, 14)),)),
-        _shape((10, 34, 48, 36), *_TOGETHER.values(), contacts=(Contact(_PAD, PalmSpot(6, 76, 14)),)),
+        _shape((10, 20, 48, 32), *_TOGETHER.values(), contacts=(Contact(_PAD, PalmSpot(-10, 70, 14)),)),
+        _shape((10, 20, 48, 32), *_TOGETHER.values(), contacts=(Contact(_PAD, PalmSpot(-2, 75, 14)),)),
     ),
-    "C": (_C, replace(_C, yaw=68)),
+    "C": (_C, replace(_C, yaw=46), replace(_C, yaw=76)),
     "D": (
         _shape(
             (24, 46, 24, 26),
@@ -248,7 +257,7 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
             (68, -4, 58, 36),
             contacts=(*_tips_meet(MIDDLE), *_tips_meet(RING, weight=0.3)),
             free=_bent(MIDDLE, RING),
-            yaw=34,
+            yaw=24,
         ),
     ),
     "E": (
@@ -265,8 +274,8 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
         ),
     ),
     "F": (_F, replace(_F, middle=(10, -1, 6, 4), ring=(6, 3, 6, 4), little=(6, 7, 6, 4), yaw=14)),
-    "G": (_G, replace(_G, yaw=160, roll=-82, wrist=(0, -8))),
-    "H": (_H, replace(_H, yaw=160, roll=-82, wrist=(0, -8))),
+    "G": (_G, replace(_G, yaw=160, roll=-82, wrist=(0, 14))),
+    "H": (_H, replace(_H, yaw=160, roll=-82, wrist=(0, 14))),
     "I": (_I, replace(_I, thumb=(20, 28, 6, 4), contacts=(Contact(Spot(THUMB, 2, 0.2), Spot(INDEX, 1, 0.2, "radial")),))),
     "J": (replace(_I, roll=24), replace(_I, roll=42, yaw=-18), replace(_I, roll=14, yaw=-42, pitch=14)),
     "K": (_K, replace(_K, middle=_FORWARD)),
@@ -278,7 +287,7 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
             (74, 0, 84, 16),
             (74, -1, 84, 18),
             (86, -6, 104, 55),
-            contacts=(Contact(Spot(THUMB, 2, 0.9, "axis"), PalmSpot(-25, 80, 41)),),
+            contacts=(Contact(Spot(THUMB, 2, 0.9, "axis"), PalmSpot(-25, 79, 44)),),
             around=(INDEX, MIDDLE, RING),
             pitch=6,
         ),
@@ -290,17 +299,17 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
             (72, -1, 88, 20),
             _FIST[RING],
             _FIST[LITTLE],
-            contacts=(Contact(Spot(THUMB, 2, 0.9, "axis"), PalmSpot(-6, 93, 42)),),
+            contacts=(Contact(Spot(THUMB, 2, 0.9, "axis"), PalmSpot(-6, 90, 46)),),
             around=(INDEX, MIDDLE, RING),
             pitch=6,
         ),
     ),
-    "O": (_O, replace(_O, yaw=64)),
+    "O": (_O, replace(_O, yaw=50), replace(_O, yaw=78)),
     "P": (
-        replace(_K, middle=(62, -3, 8, 5), yaw=-66, roll=84, wrist=(18, 0)),
+        replace(_K, middle=(62, -3, 8, 5), yaw=-66, roll=84, wrist=(18, 14)),
         replace(_K, middle=(70, -3, 8, 5), yaw=-58, roll=104, wrist=(32, 0)),
     ),
-    "Q": (_Q, replace(_Q, yaw=-80, roll=166, wrist=(40, 0))),
+    "Q": (_Q, replace(_Q, yaw=-80, roll=160, wrist=(40, 0))),
     "R": (
         _shape(
             (16, 46, 42, 48),
@@ -322,7 +331,7 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
             (83, -3, 104, 55),
             _FIST[RING],
             _FIST[LITTLE],
-            contacts=(Contact(Spot(THUMB, 2, 0.95, "axis"), PalmSpot(13, 104, 37)),),
+            contacts=(Contact(Spot(THUMB, 2, 0.95, "axis"), PalmSpot(13, 104, 45)),),
             around=(INDEX, MIDDLE),
         ),
     ),
@@ -332,8 +341,11 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
         _SIX,
         replace(_SIX, little=(70, -6, 70, 40), contacts=(Contact(_PAD, Spot(LITTLE, 1, 0.5, "back")),)),
     ),
-    "X": (_X, replace(_X, yaw=-62), replace(_X, yaw=0)),
-    "Y": (_shape((60, 4, -2, -6), _FIST[INDEX], _FIST[MIDDLE], _FIST[RING], (6, -24, 4, 3)),),
+    "X": (_X, replace(_X, index=(34, 1, 66, 30), yaw=-52, roll=16), replace(_X, yaw=-8)),
+    "Y": (
+        _shape((54, 6, -4, -8), _FIST[INDEX], _FIST[MIDDLE], _FIST[RING], (6, -26, 4, 3), roll=14),
+        _shape((60, 10, -4, -8), _FIST[INDEX], _FIST[MIDDLE], _FIST[RING], (14, -24, 8, 5), roll=4),
+    ),
     "Z": (replace(_ONE, roll=22), replace(_ONE, roll=30, yaw=-28), replace(_ONE, pitch=38, roll=12)),
 }
 
@@ -360,7 +372,7 @@ def _settled(sign: str, signer: Signer) -> np.ndarray:
     index = SIGNS.index(sign)
     shape = handshape(sign, float(signer.variant[index]))
     angles = within_limits(shape.angles + signer.habits[index])
-    return meet(angles, (*_THUMB_FREE, *shape.free), shape.contacts, signer.proportions, 16, shape.around)
+    return meet(angles, (*_THUMB_FREE, *shape.free), shape.contacts, signer.proportions, 24, shape.around)
 
 
 def sign_pose(sign: str, signer: Signer, rng: np.random.Generator | None = None) -> Pose:

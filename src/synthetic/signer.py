@@ -120,7 +120,7 @@ def draw_signer(rng: np.random.Generator, name: str, num_signs: int = 36) -> Sig
         proportions=Proportions(bases, lengths, radii, MEAN_PULP_MM * size, size, girth),
         skin=skin,
         habits=own_way + rng.normal(0.0, np.radians(HABIT_DEG), (num_signs + 1, NUM_ANGLES)),
-        stance=rng.normal(0.0, np.radians([9.0, 7.0, 6.0]), (num_signs + 1, 3)),
+        stance=rng.normal(0.0, np.radians([9.0, 7.0, 7.0]), (num_signs + 1, 3)),
         variant=rng.random(num_signs),
         left_handed=bool(rng.random() < _LEFT_HANDED_SHARE),
     )

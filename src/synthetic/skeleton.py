@@ -138,7 +138,7 @@ def forward(angles: np.ndarray, proportions: Proportions) -> Skeleton:
     across = np.stack([-cos_r, sin_r, zero], -1)
     above = np.stack([-sin_r * sin_p, -cos_r * sin_p, cos_p], -1)
     # Pronation: a thumb beside the hand bends half towards the palm, an opposed thumb bends towards the fingertips.
-    roll = np.radians(30.0) - 0.45 * np.clip(palmar, 0.0, None)
+    roll = np.radians(10.0) - 0.25 * np.clip(palmar, 0.0, None)
     bend = np.cos(roll)[..., None] * across + np.sin(roll)[..., None] * above
     turn = np.stack([zero, angles[..., 2], angles[..., 2] + angles[..., 3]], -1)[..., None]
     directions[..., 0, :, :] = np.cos(turn) * metacarpal[..., None, :] + np.sin(turn) * bend[..., None, :]
