@@ -40,10 +40,11 @@ def plain(rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def room(rng: np.random.Generator, size: int) -> np.ndarray:
-    """(size, size, 3) linear RGB of overlapping furniture-like shapes, stripes and patches, more or less out of focus."""
+    """(size, size, 3) linear RGB of overlapping shapes, stripes and patches, more or less out of focus."""
     canvas = plain(rng, size)
     for _ in range(int(rng.integers(4, 22))):
-        colour = tuple(float(c) for c in np.clip(rng.beta(0.9, 2.2) * (1 + rng.uniform(0.0, 0.5) * rng.uniform(-1, 1, 3)), 0, 1))
+        tint = 1 + rng.uniform(0.0, 0.5) * rng.uniform(-1, 1, 3)
+        colour = tuple(float(c) for c in np.clip(rng.beta(0.9, 2.2) * tint, 0, 1))
         centre = rng.uniform(-0.1, 1.1, 2) * size
         extent = size * rng.lognormal(-1.7, 0.7, 2)
         what = rng.random()

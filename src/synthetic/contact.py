@@ -1,8 +1,9 @@
 """Making parts of a hand meet, and keeping them out of each other.
 
-A handshape names which surfaces touch (the thumb's pad and the index's pad in an F). How far each joint must bend for that
-depends on the person's bones, so it is solved: damped least squares (Levenberg-Marquardt) over a few joint angles, with the
-contacts, the overlap of the thumb with everything else, and the distance from the handshape's own angles as residuals.
+A handshape names which surfaces touch (the thumb's pad and the index's pad in an F). How far each joint must bend for
+that depends on the person's bones, so it is solved: damped least squares (Levenberg-Marquardt) over a few joint angles,
+with the contacts, the overlap of the thumb with everything else, and the distance from the handshape's own angles as
+residuals.
 """
 
 from dataclasses import dataclass
@@ -113,9 +114,14 @@ def _residuals(
     around: tuple[int, ...],
 ) -> np.ndarray:
     skeleton = forward(angles, proportions)
-    parts = [(angles[..., free] - rest[free]) / _REST_RAD, _OVERLAP_WEIGHT * thumb_overlap(skeleton, proportions, around)]
+    parts = [
+        (angles[..., free] - rest[free]) / _REST_RAD,
+        _OVERLAP_WEIGHT * thumb_overlap(skeleton, proportions, around),
+    ]
     for contact in contacts:
-        apart = spot_position(contact.first, skeleton, proportions) - spot_position(contact.second, skeleton, proportions)
+        apart = spot_position(contact.first, skeleton, proportions) - spot_position(
+            contact.second, skeleton, proportions
+        )
         if contact.gap_mm:
             distance = np.sqrt((apart**2).sum(-1, keepdims=True))
             apart = distance - contact.gap_mm * proportions.size

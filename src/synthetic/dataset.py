@@ -1,8 +1,8 @@
 """The rendered dataset: any image of it can be made alone, from (seed, index).
 
-Every random draw comes from a Philox generator keyed by the set's seed, what is being drawn and the index, so order, workers
-and interruptions change nothing. Elementary functions may differ in their last bit between processor types, which can move a
-pixel by one grey level; on one machine images are equal to the bit.
+Every random draw comes from a Philox generator keyed by the set's seed, what is being drawn and the index, so order,
+workers and interruptions change nothing. Elementary functions may differ in their last bit between processor types,
+which can move a pixel by one grey level; on one machine images are equal to the bit.
 """
 
 import csv
@@ -208,8 +208,8 @@ def _done(jobs: list[tuple[RenderedSpec, str, int, int]], processes: int) -> Ite
 def render_to_cache(spec: RenderedSpec, cache_dir: Path, processes: int = 1) -> Path:
     """Render the whole set once into `cache_dir`; a second call finds it there.
 
-    The file is written beside its name and renamed when complete, so it is never seen half-written and two processes that
-    render at once do no harm.
+    The file is written beside its name and renamed when complete, so it is never seen half-written and two processes
+    that render at once do no harm.
 
     Args:
         spec: which set.
@@ -241,7 +241,7 @@ def render_to_cache(spec: RenderedSpec, cache_dir: Path, processes: int = 1) -> 
             task = progress.add_task("render", total=spec.images)
             for count in _done(jobs, min(processes, len(jobs))):
                 progress.advance(task, count)
-        os.replace(unfinished, path)
+        unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
     return path
@@ -264,7 +264,8 @@ def write_folders(spec: RenderedSpec, folder: Path) -> Path:
     """Write the set as ordinary image folders: `<sign>/<index>.png` and a `manifest.csv` beside them.
 
     Returns:
-        Path of manifest.csv: path, label (the sign's name), signer, the hand's box, and x, y and visibility of 21 keypoints.
+        Path of manifest.csv: path, label (the sign's name), signer, the hand's box, and x, y and visibility of 21
+        keypoints.
 
     Raises:
         UserError: the folder cannot be written.
@@ -327,12 +328,21 @@ def chart(cell_px: int = 176, columns: int = 9, person: Signer | None = None) ->
     cells = []
     for sign in SIGNS:
         camera = Camera(800.0, 0.80, (0.0, 0.02))
-        rendering = render(sign_pose(sign, person), person.proportions, person.skin, camera, lighting, size, grain=grain)
+        rendering = render(
+            sign_pose(sign, person), person.proportions, person.skin, camera, lighting, size, grain=grain
+        )
         light = cv2.resize(compose(rendering, paper), (cell_px, cell_px), interpolation=cv2.INTER_AREA)
         cell = np.ascontiguousarray(np.rint(to_srgb(light) * 255).astype(np.uint8))
         scale = cell_px / 176
         cv2.putText(
-            cell, sign, (int(9 * scale), int(27 * scale)), cv2.FONT_HERSHEY_DUPLEX, 0.8 * scale, (60, 64, 72), 1, cv2.LINE_AA
+            cell,
+            sign,
+            (int(9 * scale), int(27 * scale)),
+            cv2.FONT_HERSHEY_DUPLEX,
+            0.8 * scale,
+            (60, 64, 72),
+            1,
+            cv2.LINE_AA,
         )
         cells.append(cell)
     return _tiled(cells, columns, 4, (255, 255, 255))
@@ -348,4 +358,6 @@ def sheet(
     """
     spec = spec or RenderedSpec()
     draw = random_pose_sample if random_poses else sample
-    return _tiled([draw(spec, (first + i) % spec.images).image for i in range(rows * columns)], columns, 2, (255, 255, 255))
+    return _tiled(
+        [draw(spec, (first + i) % spec.images).image for i in range(rows * columns)], columns, 2, (255, 255, 255)
+    )

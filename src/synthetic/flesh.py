@@ -1,7 +1,7 @@
 """Flesh over the bones: rounded cones in groups, each group one smooth surface.
 
-A group is blended into one skin (a finger bends without a seam, the palm is fleshy and webs the fingers together), while
-two groups only touch: a fingertip on the palm or two fingers side by side keep the line between them.
+A group is blended into one skin (a finger bends without a seam, the palm is fleshy and webs the fingers together),
+while two groups only touch: a fingertip on the palm or two fingers side by side keep the line between them.
 """
 
 from dataclasses import dataclass
@@ -79,17 +79,18 @@ def flesh_of(
     radii = proportions.radii_mm
     directions, dorsals = skeleton.directions, skeleton.dorsals
 
-    start, end, radius_start, radius_end, bulge, dorsal, group, kind = [], [], [], [], [], [], [], []
+    cones: list[tuple] = []
 
-    def add(a, b, ra, rb, fat, back, in_group, what):  # noqa: ANN001 - one row of eight columns
-        start.append(a)
-        end.append(b)
-        radius_start.append(ra)
-        radius_end.append(rb)
-        bulge.append(fat)
-        dorsal.append(back)
-        group.append(in_group)
-        kind.append(what)
+    def add(
+        a: np.ndarray,
+        b: np.ndarray,
+        radii_ab: tuple[float, float],
+        fat: float,
+        back: np.ndarray,
+        group: int = PALM_GROUP,
+        kind: int = PALM,
+    ) -> None:
+        cones.append((a, b, *radii_ab, fat, back, group, kind))
 
     for finger in range(5):
         first = 1 if finger == 0 else 0
@@ -140,7 +141,16 @@ def flesh_of(
     forearm_back = np.cross(to_elbow, across)
     for side in (-1.0, 1.0):
         at_wrist = across * side * 13.5 * hand[0]
-        add(np.array([side * 14.0, 17.0, 0.0]) * hand, at_wrist - to_elbow * 4, 12.0 * thick, 13.2 * thick, 0.0, back, PALM_GROUP, PALM)
+        add(
+            np.array([side * 14.0, 17.0, 0.0]) * hand,
+            at_wrist - to_elbow * 4,
+            12.0 * thick,
+            13.2 * thick,
+            0.0,
+            back,
+            PALM_GROUP,
+            PALM,
+        )
         reach = forearm_mm / _FOREARM_MM
         elbow = to_elbow * forearm_mm + across * side * (13.5 + 8.0 * reach) * hand[0]
         radius_far = (13.2 + 15.0 * reach) * thick

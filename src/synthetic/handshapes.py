@@ -1,8 +1,8 @@
 """The 36 signs as poses: joint angles, contacts and the way the palm faces, after the American Sign Language chart.
 
-Angles are degrees here, because that is how a handshape is read and corrected; everything else uses radians. A sign may be
-held in more than one common way; each signer keeps to one of them. Palm directions are for a right hand seen by the person
-opposite.
+Angles are degrees here, because that is how a handshape is read and corrected; everything else uses radians. A sign may
+be held in more than one common way; each signer keeps to one of them. Palm directions are for a right hand seen by the
+person opposite.
 """
 
 from dataclasses import dataclass, replace
@@ -42,7 +42,8 @@ class Handshape:
 
     Attributes:
         thumb: degrees of saddle joint beside the palm and out of it, middle joint, last joint.
-        index, middle, ring, little: degrees of knuckle flexion, knuckle abduction (to the thumb's side), then the two joints.
+        index, middle, ring, little: degrees of knuckle flexion, knuckle abduction (to the thumb's side), then the two
+            joints.
         contacts: what touches what.
         around: fingers folded over the thumb.
         free: angles that the contacts may change, besides the thumb's.
@@ -232,7 +233,11 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
         ),
     ),
     "9": (_F, replace(_F, index=(62, 2, 50, 26))),
-    "A": (_shape((20, 26, 4, 2), *_FIST.values(), contacts=(Contact(Spot(THUMB, 2, 0.2), Spot(INDEX, 1, 0.15, "radial")),)),),
+    "A": (
+        _shape(
+            (20, 26, 4, 2), *_FIST.values(), contacts=(Contact(Spot(THUMB, 2, 0.2), Spot(INDEX, 1, 0.15, "radial")),)
+        ),
+    ),
     "B": (
         _shape((10, 20, 48, 32), *_TOGETHER.values(), contacts=(Contact(_PAD, PalmSpot(-10, 70, 14)),)),
         _shape((10, 20, 48, 32), *_TOGETHER.values(), contacts=(Contact(_PAD, PalmSpot(-2, 75, 14)),)),
@@ -268,15 +273,18 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
             (36, 0, 112, 46),
             (42, 0, 108, 44),
             contacts=(
-                Contact(Spot(THUMB, 2, 0.0, "axis"), PalmSpot(14, 70, 29)),
-                Contact(Spot(THUMB, 2, 1.0, "axis"), PalmSpot(-14, 72, 27)),
+                Contact(Spot(THUMB, 2, 0.0, "axis"), PalmSpot(13, 67, 30)),
+                Contact(Spot(THUMB, 2, 1.0, "axis"), PalmSpot(-16, 63, 28)),
             ),
         ),
     ),
     "F": (_F, replace(_F, middle=(10, -1, 6, 4), ring=(6, 3, 6, 4), little=(6, 7, 6, 4), yaw=14)),
     "G": (_G, replace(_G, yaw=160, roll=-82, wrist=(0, 14))),
     "H": (_H, replace(_H, yaw=160, roll=-82, wrist=(0, 14))),
-    "I": (_I, replace(_I, thumb=(20, 28, 6, 4), contacts=(Contact(Spot(THUMB, 2, 0.2), Spot(INDEX, 1, 0.2, "radial")),))),
+    "I": (
+        _I,
+        replace(_I, thumb=(20, 28, 6, 4), contacts=(Contact(Spot(THUMB, 2, 0.2), Spot(INDEX, 1, 0.2, "radial")),)),
+    ),
     "J": (replace(_I, roll=24), replace(_I, roll=42, yaw=-18), replace(_I, roll=14, yaw=-42, pitch=14)),
     "K": (_K, replace(_K, middle=_FORWARD)),
     "L": (_shape((62, 6, -4, -6), (2, 3, 4, 3), _FIST[MIDDLE], _FIST[RING], _FIST[LITTLE]),),
@@ -399,8 +407,8 @@ def sign_pose(sign: str, signer: Signer, rng: np.random.Generator | None = None)
 def random_angles(rng: np.random.Generator, proportions: Proportions) -> np.ndarray:
     """(22,) radians of a valid pose that is no sign in particular.
 
-    Each finger is straight, curled or anything between; the last joint follows the middle one; the thumb is kept out of the
-    other fingers.
+    Each finger is straight, curled or anything between; the last joint follows the middle one; the thumb is kept out of
+    the other fingers.
     """
     low, high = ANGLE_LIMITS.T
     angles = rng.uniform(low, high)

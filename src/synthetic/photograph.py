@@ -47,9 +47,7 @@ def to_srgb(linear: np.ndarray) -> np.ndarray:
     return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.power(linear, np.float32(1 / 2.4)) - 0.055)
 
 
-def expose(
-    light: np.ndarray, rendering: Rendering, segmented: bool, rng: np.random.Generator
-) -> np.ndarray:
+def expose(light: np.ndarray, rendering: Rendering, segmented: bool, rng: np.random.Generator) -> np.ndarray:
     """A camera's picture of this light.
 
     Args:

@@ -1,9 +1,10 @@
 """From a pose to pixels: camera, light, sphere tracing, shading.
 
 Each group of rounded cones is one implicit surface, the smooth minimum of its cones' distances (the exponential form of
-Quilez, "Smooth minimum", 2013), found along each pixel's ray by sphere tracing (Hart, "Sphere tracing", The Visual Computer
-12, 1996). Only pixels near a cone are traced: the picture is cut into small tiles and a tile keeps the cones whose outline
-comes near it, so the work is a few flat numpy arrays of (tile-and-cone) pairs and no Python loop over pixels.
+Quilez, "Smooth minimum", 2013), found along each pixel's ray by sphere tracing (Hart, "Sphere tracing", The Visual
+Computer 12, 1996). Only pixels near a cone are traced: the picture is cut into small tiles and a tile keeps the cones
+whose outline comes near it, so the work is a few flat numpy arrays of (tile-and-cone) pairs and no Python loop over
+pixels.
 """
 
 from dataclasses import dataclass
@@ -141,8 +142,9 @@ def _pairs(view: _View, size: int) -> tuple[np.ndarray, ...]:
     """Which tiles each cone may be seen in.
 
     Returns:
-        cone: (pairs,) index of the cone, and ray: (pairs,) index of the (group, tile) it belongs to, ascending.
-        tile: (rays, 3) column and row of each tile's first pixel, and the group; near, far: (pairs,) depths before and behind
+        cone: (pairs,) index of the cone; first: (rays,) first pair of each (group, tile), a ray-tile.
+        tile: (rays, 3) column and row of each tile's first pixel, and the group; near, far: (pairs,) depths before and
+            behind
         the cone.
     """
     flesh = view.flesh
@@ -188,8 +190,8 @@ def _pairs(view: _View, size: int) -> tuple[np.ndarray, ...]:
 class _Hits:
     """What each ray of each (group, tile) met; rays are (tiles, pixels of a tile).
 
-    `features` are, each (tiles, pixels): how much the skin faces the back of the hand (1) or the palm (-1), nearness to a
-    finger's joint, share of a last bone, that times the place along it, share of any finger bone, share of the palm.
+    `features` are, each (tiles, pixels): how much the skin faces the back of the hand (1) or the palm (-1), nearness to
+    a finger's joint, share of a last bone, that times the place along it, share of any finger bone, share of the palm.
     `place` is (3, tiles, pixels) mm in the hand's frame.
     """
 
@@ -224,7 +226,7 @@ class _Pairs:
         object.__setattr__(self, "towards", 2 * (rx * sx + ry * sy + rz * sz))
 
     def weights(self, t: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """exp(-distance / blend) of each pair at (rays, pixels) `t`, its sum a ray, the distance to the axis, the share."""
+        """At (rays, pixels) `t`: each pair's exp(-distance / blend), their sum a ray, distance to the axis, share."""
         offset, start2, len2, radius, slope, bulge, sharp = self.table[[3, 7, 8, 9, 10, 11, 12]]
         tp = t[self.ray_of]
         free = self.along * tp
@@ -367,12 +369,11 @@ def _trace(view: _View, size: int) -> _Hits | None:
 
 
 def _layers(hits: _Hits, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Per pixel: the nearest ray that covers it at all, the nearest that covers it fully, and the depth of the latter."""
-    rows, columns = min(size, size), size
-    front = np.full((rows, columns), -1, np.int64)
-    solid = np.full((rows, columns), -1, np.int64)
-    front_depth = np.full((rows, columns), _FAR, np.float32)
-    solid_depth = np.full((rows, columns), _FAR, np.float32)
+    """Per pixel: the nearest ray that covers it at all, the nearest that covers it fully, and the latter's depth."""
+    front = np.full((size, size), -1, np.int64)
+    solid = np.full((size, size), -1, np.int64)
+    front_depth = np.full((size, size), _FAR, np.float32)
+    solid_depth = np.full((size, size), _FAR, np.float32)
     index = np.arange(hits.depth.size).reshape(hits.depth.shape)
     for group in range(NUM_GROUPS):
         of_group = hits.group == group
@@ -391,7 +392,7 @@ def _layers(hits: _Hits, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def _shadow(depth: np.ndarray, key: np.ndarray, px_per_mm: float) -> np.ndarray:
-    """(size, size) in [0, 1]: how much of the key light other parts of the hand take away, searched in the depth map."""
+    """(size, size) in [0, 1]: the key light that other parts of the hand take away, found in the depth map."""
     size = depth.shape[0]
     light = np.zeros_like(depth)
     flat = np.hypot(key[0], key[1])
@@ -521,7 +522,8 @@ def _shade(
         # Light that entered skin comes out a little further on, red most: the terminator is soft and warm.
         diffuse = np.clip((facing + wrap) / (1 + wrap), 0.0, 1.0)
         open_sky = 1 - fold * (0.85, 1.0, 1.05)[channel]
-        ambient = lighting.sky_rgb[channel] * up + lighting.ground_rgb[channel] * (1 - up) + lighting.fill_rgb[channel] * fill
+        ambient = lighting.sky_rgb[channel] * up + lighting.ground_rgb[channel] * (1 - up)
+        ambient = ambient + lighting.fill_rgb[channel] * fill
         out[channel] = albedo[channel] * (
             f32(lighting.key_rgb[channel]) * diffuse * lit * (1 - 0.35 * fold) + ambient.astype(f32) * open_sky
         )
@@ -554,8 +556,8 @@ def render(
         camera, lighting: the scene.
         size: pixels a side of the picture.
         sleeve_rgb: (3,) linear RGB of the cloth, where the camera's arm wears a sleeve.
-        grain: (3, cells, cells) float32, one cell a millimetre, repeating: patches of redder skin in about [-0.5, 0.5], then
-            the slopes of its fine relief along the hand's x and y.
+        grain: (3, cells, cells) float32, one cell a millimetre, repeating: patches of redder skin in about [-0.5, 0.5],
+            then the slopes of its fine relief along the hand's x and y.
     """
     view = _view(pose, proportions, camera, size)
     if sleeve_rgb is None:

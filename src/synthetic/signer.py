@@ -1,10 +1,10 @@
 """A person: bone lengths, flesh, skin, nails, and the habits that make two signers' A differ.
 
-Hand length varies with a coefficient of about 7% over adult men and women taken together, and breadth, digit ratios and girth
-vary apart from it by a few per cent: Garrett, "The adult human hand: some anthropometric and biomechanical considerations",
-Human Factors 13(2), 1971; Greiner, "Hand anthropometry of U.S. Army personnel", 1991. Skin is drawn from the whole human
-range of the individual typology angle, ITA = atan((L* - 50) / b*), of Chardon, Cretois & Hourseau, Int. J. Cosmetic Science
-13, 1991: about +60 degrees (very light) to -60 (dark).
+Hand length varies with a coefficient of about 7% over adult men and women taken together, and breadth, digit ratios and
+girth vary apart from it by a few per cent: Garrett, "The adult human hand: some anthropometric and biomechanical
+considerations", Human Factors 13(2), 1971; Greiner, "Hand anthropometry of U.S. Army personnel", 1991. Skin is drawn
+from the whole human range of the individual typology angle, ITA = atan((L* - 50) / b*), of Chardon, Cretois & Hourseau,
+Int. J. Cosmetic Science 13, 1991: about +60 degrees (very light) to -60 (dark).
 """
 
 from dataclasses import dataclass
@@ -96,7 +96,9 @@ def skin_of(ita_deg: float, redness: float, blush: float = 0.5, gloss: float = 0
     # Melanin is sparse in palms: the darker the back of the hand, the larger the step.
     palm = np.array([max(l_star, 0.45 * l_star + 34.0) + 1.0, a_star + 3.5, 0.7 * b_star + 3.0])
     nail = np.array([0.75 * palm[0] + 19.0, palm[1] + 0.5, 0.75 * palm[2]])
-    return Skin(ita_deg, lab_to_linear_rgb(dorsum), lab_to_linear_rgb(palm), lab_to_linear_rgb(nail), blush, gloss, creases)
+    return Skin(
+        ita_deg, lab_to_linear_rgb(dorsum), lab_to_linear_rgb(palm), lab_to_linear_rgb(nail), blush, gloss, creases
+    )
 
 
 def draw_signer(rng: np.random.Generator, name: str, num_signs: int = 36) -> Signer:

@@ -1,14 +1,15 @@
 """The bones of a hand: joints, their limits, and forward kinematics.
 
 Frame of the hand (a right hand; left hands are rendered as mirror images): the origin is the wrist, +x points to the
-thumb's side (radial), +y to the fingertips (distal), +z out of the palm (palmar). Lengths are millimetres, angles radians.
+thumb's side (radial), +y to the fingertips (distal), +z out of the palm (palmar). Lengths are millimetres, angles
+radians.
 
-Sources. Bone lengths and the soft tissue beyond the last bone: Buryanov & Kotiuk, "Proportions of hand segments", Int. J.
-Morphology 28(3), 2010. Ranges of motion: Norkin & White, "Measurement of Joint Motion", 5th ed., 2016 (passive ends, since
-a fingertip pressed on the thumb is moved passively). The distal joint follows the middle joint at about two thirds of its
-angle: Lin, Wu & Huang, "Modeling the constraints of human hand motion", Workshop on Human Motion, 2000. The thumb's saddle
-joint has two degrees of freedom and turns the thumb about its own axis (pronates) as it swings out of the palm: Cooney et
-al., "The kinesiology of the thumb trapeziometacarpal joint", J. Bone Joint Surg. 63-A, 1981.
+Sources. Bone lengths and the soft tissue beyond the last bone: Buryanov & Kotiuk, "Proportions of hand segments", Int.
+J. Morphology 28(3), 2010. Ranges of motion: Norkin & White, "Measurement of Joint Motion", 5th ed., 2016 (passive ends,
+since a fingertip pressed on the thumb is moved passively). The distal joint follows the middle joint at about two
+thirds of its angle: Lin, Wu & Huang, "Modeling the constraints of human hand motion", Workshop on Human Motion, 2000.
+The thumb's saddle joint has two degrees of freedom and turns the thumb about its own axis (pronates) as it swings out
+of the palm: Cooney et al., "The kinesiology of the thumb trapeziometacarpal joint", J. Bone Joint Surg. 63-A, 1981.
 """
 
 from dataclasses import dataclass
@@ -64,12 +65,20 @@ MEAN_BONE_LENGTHS_MM = np.array(
     [[46.2, 31.6, 21.7], [39.8, 22.4, 15.8], [44.6, 26.3, 17.4], [41.4, 25.7, 17.3], [32.7, 18.1, 16.0]]
 )
 MEAN_PULP_MM = np.array([3.7, 3.8, 4.0, 4.0, 3.7])
-# Thumb's saddle joint and the four knuckles. Along y: the carpus and the metacarpals' lengths; across: half of the hand's
-# breadth on either side of the middle finger; z: the transverse arch.
-MEAN_BASES_MM = np.array([[21.0, 20.0, 5.0], [24.0, 88.0, 0.0], [3.5, 91.0, -3.0], [-16.0, 84.5, -1.0], [-33.5, 73.5, 4.0]])
+# Thumb's saddle joint and the four knuckles. Along y: the carpus and the metacarpals' lengths; across: half of the
+# hand's breadth on either side of the middle finger; z: the transverse arch.
+MEAN_BASES_MM = np.array(
+    [[21.0, 20.0, 5.0], [24.0, 88.0, 0.0], [3.5, 91.0, -3.0], [-16.0, 84.5, -1.0], [-33.5, 73.5, 4.0]]
+)
 # Half the breadth of the flesh at each joint and at the tip's ball.
 MEAN_RADII_MM = np.array(
-    [[14.5, 12.4, 11.0, 9.0], [11.6, 10.0, 8.7, 7.5], [11.7, 10.2, 8.9, 7.7], [11.2, 9.7, 8.4, 7.2], [10.2, 8.6, 7.4, 6.4]]
+    [
+        [14.5, 12.4, 11.0, 9.0],
+        [11.6, 10.0, 8.7, 7.5],
+        [11.7, 10.2, 8.9, 7.7],
+        [11.2, 9.7, 8.4, 7.2],
+        [10.2, 8.6, 7.4, 6.4],
+    ]
 )
 MEAN_HAND_LENGTH_MM = 185.0
 
@@ -165,10 +174,17 @@ def forward(angles: np.ndarray, proportions: Proportions) -> Skeleton:
 def rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
     """(3, 3) rotation of the hand towards the viewer.
 
-    First `yaw` about the forearm (+ turns the palm to the viewer's right), then `pitch` (+ tips the fingertips towards the
-    viewer), then `roll` in the picture's plane (+ anticlockwise). All in radians.
+    First `yaw` about the forearm (+ turns the palm to the viewer's right), then `pitch` (+ tips the fingertips towards
+    the viewer), then `roll` in the picture's plane (+ anticlockwise). All in radians.
     """
-    cos_y, sin_y, cos_p, sin_p, cos_r, sin_r = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch), np.cos(roll), np.sin(roll)
+    cos_y, sin_y, cos_p, sin_p, cos_r, sin_r = (
+        np.cos(yaw),
+        np.sin(yaw),
+        np.cos(pitch),
+        np.sin(pitch),
+        np.cos(roll),
+        np.sin(roll),
+    )
     about_y = np.array([[cos_y, 0, sin_y], [0, 1, 0], [-sin_y, 0, cos_y]])
     about_x = np.array([[1, 0, 0], [0, cos_p, -sin_p], [0, sin_p, cos_p]])
     about_z = np.array([[cos_r, -sin_r, 0], [sin_r, cos_r, 0], [0, 0, 1]])

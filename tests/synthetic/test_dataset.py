@@ -52,7 +52,9 @@ def test_the_same_seed_and_index_give_the_same_image_in_another_process():
         "print(*(hashlib.sha256(draw(spec, i).image.tobytes()).hexdigest()"
         " for draw in (sample, random_pose_sample) for i in (7, 3)))"
     )
-    there = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    there = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
     here = [
         hashlib.sha256(draw(SMALL, index).image.tobytes()).hexdigest()
         for draw in (sample, random_pose_sample)
@@ -165,7 +167,13 @@ def test_the_cache_equals_the_images_made_one_by_one_whatever_the_processes(tmp_
 def test_the_cache_name_follows_everything_the_pixels_depend_on():
     names = {
         cache_name(spec)
-        for spec in (SMALL, RenderedSpec(), RenderedSpec(seed=1), RenderedSpec(signers=41), RenderedSpec(image_size_px=96))
+        for spec in (
+            SMALL,
+            RenderedSpec(),
+            RenderedSpec(seed=1),
+            RenderedSpec(signers=41),
+            RenderedSpec(image_size_px=96),
+        )
     }
     assert len(names) == 5
 
