@@ -14,12 +14,12 @@ def _soft_noise(rng: np.random.Generator, size: int, cells: int, channels: int =
     return cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC)
 
 
-def skin_grain(rng: np.random.Generator, cells: int = 96) -> np.ndarray:
+def skin_grain(rng: np.random.Generator, cells: int = 64) -> np.ndarray:
     """(3, cells, cells) float32 pattern of skin, a millimetre a cell, repeating without a seam.
 
     Patches of redder and paler skin in about [-0.5, 0.5], then the slopes of fine wrinkles along the hand's x and y.
     """
-    patches = gaussian_filter(rng.standard_normal((cells, cells)).astype(np.float32), 7.0, mode="wrap")
+    patches = gaussian_filter(rng.standard_normal((cells, cells)).astype(np.float32), 6.0, mode="wrap")
     speckle = gaussian_filter(rng.standard_normal((cells, cells)).astype(np.float32), 1.3, mode="wrap")
     tone = 0.20 * patches / patches.std() + 0.09 * speckle / speckle.std()
     across, along = rng.uniform(0.7, 2.2, 2)
@@ -72,5 +72,6 @@ def draw_background(rng: np.random.Generator, size: int) -> tuple[np.ndarray, bo
     """A background, (size, size, 3) float32 linear RGB, and whether the picture is segmented: then it ends up black."""
     what = rng.random()
     if what < BLACK_SHARE:
-        return plain(rng, size), True
+        # Traces of what was there stay along the outline.
+        return plain(rng, size) * np.float32(rng.uniform(0.0, 0.5)), True
     return (plain if what < BLACK_SHARE + PLAIN_SHARE else room)(rng, size), False

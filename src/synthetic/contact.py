@@ -87,7 +87,7 @@ def _balls(skeleton: Skeleton, proportions: Proportions) -> tuple[np.ndarray, np
 def thumb_overlap(skeleton: Skeleton, proportions: Proportions, around: tuple[int, ...] = ()) -> np.ndarray:
     """(..., 288) mm by which balls of the thumb's two free bones reach into those of the fingers and the palm.
 
-    Fingers in `around` are folded over the thumb: their flesh makes room, and a third of their overlap counts.
+    Fingers in `around` are folded over the thumb: their flesh makes room, and little of their overlap counts.
     """
     centres, radii = _balls(skeleton, proportions)
     bases = proportions.bases_mm[1:, None, :]

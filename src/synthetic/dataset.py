@@ -1,8 +1,8 @@
 """The rendered dataset: any image of it can be made alone, from (seed, index).
 
 Every random draw comes from a Philox generator keyed by the set's seed, what is being drawn and the index, so order,
-workers and interruptions change nothing. Elementary functions may differ in their last bit between processor types,
-which can move a pixel by one grey level; on one machine images are equal to the bit.
+workers and interruptions change nothing. On one machine images are equal to the bit; another type of processor may
+round an elementary function's last bit differently, which can move a few pixels by a grey level or two.
 """
 
 import csv
@@ -27,7 +27,7 @@ from src.synthetic.handshapes import random_pose, sign_pose
 from src.synthetic.photograph import compose, draw_camera, draw_lighting, expose, to_srgb
 from src.synthetic.render import Camera, Lighting, render
 from src.synthetic.signer import Signer, chart_signer, draw_signer
-from src.synthetic.skeleton import NUM_KEYPOINTS, Pose
+from src.synthetic.skeleton import NUM_KEYPOINTS, Pose, forward
 
 # Part of every cache's key: raise it whenever an image would come out differently.
 RENDERER_VERSION = 1
@@ -327,10 +327,12 @@ def chart(cell_px: int = 176, columns: int = 9, person: Signer | None = None) ->
     grain = skin_grain(_generator(0, _PERSON, 0)) * np.array([0.7, 0.35, 0.35], np.float32)[:, None, None]
     cells = []
     for sign in SIGNS:
-        camera = Camera(800.0, 0.80, (0.0, 0.02))
-        rendering = render(
-            sign_pose(sign, person), person.proportions, person.skin, camera, lighting, size, grain=grain
-        )
+        pose = sign_pose(sign, person)
+        # One scale for all cells: a fist is smaller than an open hand.
+        seen = (forward(pose.angles, person.proportions).joints[:, None, :] * pose.rotation).sum(-1)[:, :2]
+        extent_mm = np.ptp(seen, axis=0).max() + 22.0
+        camera = Camera(800.0, float(np.clip(extent_mm / 235.0, 0.62, 0.82)), (0.0, 0.02))
+        rendering = render(pose, person.proportions, person.skin, camera, lighting, size, grain=grain)
         light = cv2.resize(compose(rendering, paper), (cell_px, cell_px), interpolation=cv2.INTER_AREA)
         cell = np.ascontiguousarray(np.rint(to_srgb(light) * 255).astype(np.uint8))
         scale = cell_px / 176

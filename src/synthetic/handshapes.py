@@ -198,6 +198,46 @@ _X = _shape(
     yaw=-34,
 )
 
+_D = _shape(
+    (24, 46, 24, 26),
+    (2, 1, 4, 3),
+    (62, 0, 62, 36),
+    (66, -1, 62, 36),
+    (68, -4, 58, 36),
+    contacts=(*_tips_meet(MIDDLE), *_tips_meet(RING, weight=0.3)),
+    free=_bent(MIDDLE, RING),
+    yaw=8,
+)
+_D_TIGHT = _shape(
+    (20, 42, 34, 34),
+    (2, 1, 4, 3),
+    (56, 0, 104, 34),
+    (60, -1, 104, 34),
+    (64, -4, 100, 34),
+    contacts=(Contact(_PAD, Spot(MIDDLE, 2, 0.8, "back")),),
+)
+_M = _shape(
+    (-2, 32, 30, 22),
+    (72, 2, 84, 16),
+    (74, 0, 84, 16),
+    (74, -1, 84, 18),
+    (86, -6, 104, 55),
+    contacts=(Contact(Spot(THUMB, 2, 0.9, "axis"), PalmSpot(-25, 79, 44)),),
+    around=(INDEX, MIDDLE, RING),
+    pitch=6,
+)
+_N = _shape(
+    (0, 32, 22, 16),
+    (70, 1, 88, 20),
+    (72, -1, 88, 20),
+    _FIST[RING],
+    _FIST[LITTLE],
+    contacts=(Contact(Spot(THUMB, 2, 0.9, "axis"), PalmSpot(-6, 90, 46)),),
+    around=(INDEX, MIDDLE, RING),
+    pitch=6,
+)
+_RING = _tips_meet(INDEX, share=0.9)
+
 # The first way is the chart's; a signer takes one of a sign's ways for good.
 HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
     "0": (_O, replace(_O, yaw=50), replace(_O, yaw=78)),
@@ -232,7 +272,11 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
             free=_bent(MIDDLE),
         ),
     ),
-    "9": (_F, replace(_F, index=(62, 2, 50, 26))),
+    "9": (
+        _F,
+        replace(_F, index=(62, 2, 50, 26)),
+        replace(_F, thumb=(42, 36, 0, 30), index=(36, 8, 72, 36), contacts=_RING),
+    ),
     "A": (
         _shape(
             (20, 26, 4, 2), *_FIST.values(), contacts=(Contact(Spot(THUMB, 2, 0.2), Spot(INDEX, 1, 0.15, "radial")),)
@@ -243,28 +287,7 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
         _shape((10, 20, 48, 32), *_TOGETHER.values(), contacts=(Contact(_PAD, PalmSpot(-2, 75, 14)),)),
     ),
     "C": (_C, replace(_C, yaw=46), replace(_C, yaw=76)),
-    "D": (
-        _shape(
-            (24, 46, 24, 26),
-            (2, 1, 4, 3),
-            (62, 0, 62, 36),
-            (66, -1, 62, 36),
-            (68, -4, 58, 36),
-            contacts=(*_tips_meet(MIDDLE), *_tips_meet(RING, weight=0.3)),
-            free=_bent(MIDDLE, RING),
-            yaw=8,
-        ),
-        _shape(
-            (24, 46, 24, 26),
-            (2, 1, 4, 3),
-            (62, 0, 62, 36),
-            (66, -1, 62, 36),
-            (68, -4, 58, 36),
-            contacts=(*_tips_meet(MIDDLE), *_tips_meet(RING, weight=0.3)),
-            free=_bent(MIDDLE, RING),
-            yaw=24,
-        ),
-    ),
+    "D": (_D, replace(_D, yaw=24), _D_TIGHT),
     "E": (
         _shape(
             (18, 36, 40, 40),
@@ -278,7 +301,10 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
             ),
         ),
     ),
-    "F": (_F, replace(_F, middle=(10, -1, 6, 4), ring=(6, 3, 6, 4), little=(6, 7, 6, 4), yaw=14)),
+    "F": (
+        replace(_F, thumb=(42, 36, 0, 30), index=(36, 8, 72, 36), contacts=_RING),
+        replace(_F, middle=(10, -1, 6, 4), ring=(6, 3, 6, 4), little=(6, 7, 6, 4), yaw=8),
+    ),
     "G": (_G, replace(_G, yaw=160, roll=-82, wrist=(0, 14))),
     "H": (_H, replace(_H, yaw=160, roll=-82, wrist=(0, 14))),
     "I": (
@@ -289,27 +315,24 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
     "K": (_K, replace(_K, middle=_FORWARD)),
     "L": (_shape((62, 6, -4, -6), (2, 3, 4, 3), _FIST[MIDDLE], _FIST[RING], _FIST[LITTLE]),),
     "M": (
-        _shape(
-            (-2, 32, 30, 22),
-            (72, 2, 84, 16),
-            (74, 0, 84, 16),
-            (74, -1, 84, 18),
-            (86, -6, 104, 55),
-            contacts=(Contact(Spot(THUMB, 2, 0.9, "axis"), PalmSpot(-25, 79, 44)),),
-            around=(INDEX, MIDDLE, RING),
-            pitch=6,
+        _M,
+        replace(
+            _M,
+            index=(74, 2, 92, 30),
+            middle=(75, 0, 93, 30),
+            ring=(75, -1, 93, 30),
+            contacts=(Contact(Spot(THUMB, 2, 0.9, "axis"), PalmSpot(-24, 74, 28)),),
+            yaw=-10,
         ),
     ),
     "N": (
-        _shape(
-            (0, 32, 22, 16),
-            (70, 1, 88, 20),
-            (72, -1, 88, 20),
-            _FIST[RING],
-            _FIST[LITTLE],
-            contacts=(Contact(Spot(THUMB, 2, 0.9, "axis"), PalmSpot(-6, 90, 46)),),
-            around=(INDEX, MIDDLE, RING),
-            pitch=6,
+        _N,
+        replace(
+            _N,
+            index=(72, 1, 94, 30),
+            middle=(73, -1, 95, 30),
+            contacts=(Contact(Spot(THUMB, 2, 0.9, "axis"), PalmSpot(-6, 80, 30)),),
+            yaw=-10,
         ),
     ),
     "O": (_O, replace(_O, yaw=50), replace(_O, yaw=78)),
@@ -354,7 +377,7 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
         _shape((54, 6, -4, -8), _FIST[INDEX], _FIST[MIDDLE], _FIST[RING], (6, -26, 4, 3), roll=14),
         _shape((60, 10, -4, -8), _FIST[INDEX], _FIST[MIDDLE], _FIST[RING], (14, -24, 8, 5), roll=4),
     ),
-    "Z": (replace(_ONE, roll=22), replace(_ONE, roll=30, yaw=-28), replace(_ONE, pitch=38, roll=12)),
+    "Z": (replace(_ONE, roll=32), replace(_ONE, roll=36, yaw=-24), replace(_ONE, pitch=30, roll=30)),
 }
 
 

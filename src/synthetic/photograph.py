@@ -86,15 +86,16 @@ def expose(light: np.ndarray, rendering: Rendering, segmented: bool, rng: np.ran
     encoded = to_srgb(picture).astype(np.float32)
     if rng.random() < 0.6:
         # Cameras sharpen, some far beyond what the lens lost.
-        amount, radius = rng.uniform(0.2, 1.1), scale * rng.uniform(0.8, 3.0)
+        amount, radius = rng.uniform(0.2, 0.9), scale * rng.uniform(0.8, 3.0)
         encoded += np.float32(amount) * (encoded - cv2.GaussianBlur(encoded, (0, 0), float(radius)))
     contrast, pivot = rng.uniform(0.85, 1.45), rng.uniform(0.4, 0.6)
     encoded = np.clip((encoded - pivot) * np.float32(contrast) + np.float32(pivot), 0.0, 1.0)
     if segmented:
         # A segmentation mask follows the outline only roughly, and stays black whatever the exposure is.
-        ragged = rng.standard_normal((size, size)).astype(np.float32) * np.float32(rng.uniform(0.0, 0.25))
-        cut = cv2.GaussianBlur(rendering.alpha + ragged, (0, 0), 0.7 * scale) > rng.uniform(0.4, 0.65)
-        encoded *= cv2.GaussianBlur(cut.astype(np.float32), (0, 0), 0.4 * scale)[..., None]
+        ragged = rng.standard_normal((size, size)).astype(np.float32) * np.float32(rng.uniform(0.0, 0.5))
+        ragged = cv2.GaussianBlur(ragged, (0, 0), 1.1 * scale)
+        cut = cv2.GaussianBlur(rendering.alpha + ragged, (0, 0), 0.6 * scale) > rng.uniform(0.5, 0.8)
+        encoded *= cv2.GaussianBlur(cut.astype(np.float32), (0, 0), 0.5 * scale)[..., None]
     grain = rng.uniform(0.0, 0.03) if rng.random() < 0.6 else 0.0
     noise = rng.standard_normal((size, size, 3)).astype(np.float32)
     encoded += noise * np.float32(grain) * (np.sqrt(encoded) if segmented else 1.0)

@@ -12,7 +12,19 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from src.synthetic.flesh import BLEND_MM, DISTAL, FOREARM, NUM_GROUPS, PALM, PALM_GROUP, SLEEVE_GROUP, Flesh, flesh_of
+from src.synthetic.flesh import (
+    BLEND_MM,
+    DISTAL,
+    FOREARM,
+    FOREARM_MM,
+    NUM_GROUPS,
+    PALM,
+    PALM_GROUP,
+    PROXIMAL,
+    SLEEVE_GROUP,
+    Flesh,
+    flesh_of,
+)
 from src.synthetic.signer import Skin
 from src.synthetic.skeleton import Pose, Proportions, forward
 
@@ -38,7 +50,7 @@ class Camera:
     distance_mm: float
     fill: float
     shift: tuple[float, float]
-    forearm_mm: float = 330.0
+    forearm_mm: float = FOREARM_MM
     sleeve_mm: float | None = None
 
 
@@ -138,14 +150,13 @@ def _view(pose: Pose, proportions: Proportions, camera: Camera, size: int) -> _V
     )
 
 
-def _pairs(view: _View, size: int) -> tuple[np.ndarray, ...]:
+def _tile_pairs(view: _View, size: int) -> tuple[np.ndarray, ...]:
     """Which tiles each cone may be seen in.
 
     Returns:
         cone: (pairs,) index of the cone; first: (rays,) first pair of each (group, tile), a ray-tile.
-        tile: (rays, 3) column and row of each tile's first pixel, and the group; near, far: (pairs,) depths before and
-            behind
-        the cone.
+        tile: (rays, 3) column and row of each tile's first pixel, and the group.
+        near, far: (pairs,) depths before and behind the cone.
     """
     flesh = view.flesh
     tiles = -(-size // _TILE)
@@ -205,34 +216,33 @@ class _Hits:
     place: np.ndarray
 
 
-@dataclass(frozen=True, eq=False)
 class _Pairs:
     """(tile, cone) pairs ready to be measured along their rays.
 
     Attributes:
-        table: (13, pairs, 1) float32, a column a number of the cone.
+        table: (13, pairs, 1) float32, a row a number of the cone, see `_cone_table`.
         ray: (3, rays, pixels) unit directions; ray_of: (pairs,) which; first: (rays,) each ray's first pair.
     """
 
-    table: np.ndarray
-    ray: np.ndarray
-    ray_of: np.ndarray
-    first: np.ndarray
+    def __init__(self, table: np.ndarray, ray: np.ndarray, ray_of: np.ndarray, first: np.ndarray) -> None:
+        self.table, self.ray, self.ray_of, self.first = table, ray, ray_of, first
+        ax, ay, az, _, sx, sy, sz = table[:7]
+        rx, ry, rz = ray[:, ray_of]
+        self._along = rx * ax + ry * ay + rz * az
+        self._towards = 2 * (rx * sx + ry * sy + rz * sz)
 
-    def __post_init__(self) -> None:
-        ax, ay, az, _, sx, sy, sz = self.table[:7]
-        rx, ry, rz = self.ray[:, self.ray_of]
-        object.__setattr__(self, "along", rx * ax + ry * ay + rz * az)
-        object.__setattr__(self, "towards", 2 * (rx * sx + ry * sy + rz * sz))
+    def gap(self, total: np.ndarray, blend: np.ndarray) -> np.ndarray:
+        """(rays, pixels) mm from the blended surface, given the sum of `weights`."""
+        return -blend * np.log(np.maximum(total, np.float32(1e-30)))
 
     def weights(self, t: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """At (rays, pixels) `t`: each pair's exp(-distance / blend), their sum a ray, distance to the axis, share."""
-        offset, start2, len2, radius, slope, bulge, sharp = self.table[[3, 7, 8, 9, 10, 11, 12]]
+        _, _, _, offset, _, _, _, start2, len2, radius, slope, bulge, sharp = self.table
         tp = t[self.ray_of]
-        free = self.along * tp
+        free = self._along * tp
         free += offset
         h = np.clip(free, 0.0, 1.0)
-        squared = tp - self.towards
+        squared = tp - self._towards
         squared *= tp
         squared += start2
         free *= -2
@@ -253,53 +263,30 @@ class _Pairs:
         return weight, np.add.reduceat(weight, self.first, axis=0), root, h
 
 
-def _trace(view: _View, size: int) -> _Hits | None:
-    cone, first, tile, near, far = _pairs(view, size)
-    if not len(cone):
-        return None
-    flesh = view.flesh
-    f32 = np.float32
-    counts = np.diff(first, append=len(cone))
-    ray_of = np.repeat(np.arange(len(first)), counts)
-    inside = np.arange(_TILE * _TILE)
-    column = tile[:, :1] + inside % _TILE
-    row = tile[:, 1:2] + inside // _TILE
-    dx = (column - view.centre_px[0]) / view.focal_px
-    dy = (row - view.centre_px[1]) / view.focal_px
-    norm = np.sqrt(dx * dx + dy * dy + 1.0)
-    ray = np.stack([dx / norm, dy / norm, 1.0 / norm]).astype(f32)
+def _march(
+    pairs: _Pairs, start: np.ndarray, last: np.ndarray, blend: np.ndarray, per_px: np.ndarray, close_mm: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Walk along every ray until it meets its group's surface or has passed it.
 
-    axis = view.end - view.start
-    length2 = np.maximum((axis**2).sum(1), 1e-6)
-    per_cone = np.stack(
-        [
-            *(axis / length2[:, None]).T,
-            -(view.start * axis).sum(1) / length2,
-            *view.start.T,
-            (view.start**2).sum(1),
-            length2,
-            flesh.radius_start,
-            flesh.radius_end - flesh.radius_start,
-            4 * flesh.bulge,
-            -1.0 / BLEND_MM[flesh.group],
-        ]
-    )
-    columns_of = per_cone.astype(f32)[:, cone, None]
-    blend = BLEND_MM[flesh.group[cone[first]]].astype(f32)[:, None]
-    per_px = f32(view.focal_px) * ray[2]
-    # A first guess at which the surface may begin.
-    t = np.minimum.reduceat(near, first).astype(f32)[:, None] / ray[2]
-    last = np.maximum.reduceat(far, first).astype(f32)[:, None] / ray[2]
-    closest = np.full(t.shape, 1e3, f32)
-    nearest_at = t.copy()
-    close_mm = _CLOSE_PX * float(near.mean()) / view.focal_px
-    chosen = _Pairs(columns_of, ray, ray_of, first)
-    busy = (slice(None), slice(None))
-    soft = blend
+    Args:
+        pairs: every tile with every cone near it.
+        start, last: (rays, pixels) mm along the ray, before and behind all of the tile's cones.
+        blend: (rays, 1) mm.
+        per_px: (rays, pixels) what a millimetre at a distance of one millimetre measures in pixels.
+        close_mm: a surface as near as this is met.
+
+    Returns:
+        (rays, pixels) mm to the surface, or to where the ray came nearest to it; and how near that was, in pixels.
+    """
+    t, nearest_at = start, start.copy()
+    closest = np.full(t.shape, 1e3, np.float32)
+    counts = np.diff(pairs.first, append=len(pairs.ray_of))
+    chosen, soft = pairs, blend
+    busy: tuple = (slice(None), slice(None))
     for steps in _STEPS:
         now, nearest, at, scale = t[busy], closest[busy], nearest_at[busy], per_px[busy]
         for _ in range(steps):
-            gap = -soft * np.log(np.maximum(chosen.weights(now)[1], f32(1e-30)))
+            gap = chosen.gap(chosen.weights(now)[1], soft)
             off = gap / now * scale
             nearer = off < nearest
             nearest[nearer], at[nearer] = off[nearer], now[nearer]
@@ -307,65 +294,102 @@ def _trace(view: _View, size: int) -> _Hits | None:
         t[busy], closest[busy], nearest_at[busy] = now, nearest, at
         # Most rays have met the surface or left the tile's cones; go on with the single rays that have not.
         going = (np.abs(gap) > close_mm) & (now < last[busy])
-        if steps == _STEPS[-1] or not going.any():
+        if not going.any():
             break
-        if chosen.ray.shape[2] > 1:
+        if chosen is pairs:
             tile_of, pixel = np.nonzero(going)
         else:
-            tile_of, pixel = busy[0][going[:, 0], 0], busy[1][going[:, 0], 0]
+            tile_of, pixel = tile_of[going[:, 0]], pixel[going[:, 0]]
         count = counts[tile_of]
         ends = np.cumsum(count)
-        one_ray = np.repeat(np.arange(len(tile_of)), count)
-        pair = first[tile_of][one_ray] + np.arange(ends[-1]) - (ends - count)[one_ray]
-        chosen = _Pairs(columns_of[:, pair], ray[:, tile_of, pixel][:, :, None], one_ray, ends - count)
-        busy = (tile_of[:, None], pixel[:, None])
-        soft = blend[tile_of]
-
+        single = np.repeat(np.arange(len(tile_of)), count)
+        pair = pairs.first[tile_of][single] + np.arange(ends[-1]) - (ends - count)[single]
+        chosen = _Pairs(pairs.table[:, pair], pairs.ray[:, tile_of, pixel][:, :, None], single, ends - count)
+        busy, soft = (tile_of[:, None], pixel[:, None]), blend[tile_of]
     # A ray that slips past an edge is given the surface it came nearest to, so that the edge's pixels have its colour.
     t = np.where(closest < 0.3, t, nearest_at)
-    everywhere = _Pairs(columns_of, ray, ray_of, first)
-    weight, total, root, h = everywhere.weights(t)
-    gap = -blend * np.log(np.maximum(total, f32(1e-30)))
-    np.minimum(closest, gap / t * per_px, out=closest)
-    ax, ay, az, _, sx, sy, sz, _, len2 = columns_of[:9]
-    tp = t[ray_of]
-    rx, ry, rz = ray[0][ray_of], ray[1][ray_of], ray[2][ray_of]
-    # The surface's normal and features are those of the cones, weighted by how near each is.
-    weight /= np.maximum(total, f32(1e-30))[ray_of]
-    scaled = weight / root
-    nx = np.add.reduceat(scaled * (tp * rx - sx - h * (ax * len2)), first, axis=0)
-    ny = np.add.reduceat(scaled * (tp * ry - sy - h * (ay * len2)), first, axis=0)
-    nz = np.add.reduceat(scaled * (tp * rz - sz - h * (az * len2)), first, axis=0)
-    length = np.sqrt(nx * nx + ny * ny + nz * nz) + f32(1e-6)
-    normal = np.stack([nx / length, ny / length, nz / length])
+    return t, closest
 
-    kind = flesh.kind[cone]
-    back = view.dorsal[cone].astype(f32).T[:, :, None]
-    dorsal_x = np.add.reduceat(weight * back[0], first, axis=0)
-    dorsal_y = np.add.reduceat(weight * back[1], first, axis=0)
-    dorsal_z = np.add.reduceat(weight * back[2], first, axis=0)
-    facing_back = normal[0] * dorsal_x + normal[1] * dorsal_y + normal[2] * dorsal_z
-    finger = ((kind > 0) & (kind < FOREARM)).astype(f32)[:, None]
-    distal = (kind == DISTAL).astype(f32)[:, None]
-    # Joints sit at both ends of a bone; only fingers have lines there.
-    end_lines = np.exp(-((h * 11.0) ** 2)) + np.exp(-(((1 - h) * 11.0) ** 2)) * (1 - distal)
-    features = np.stack(
-        [
-            facing_back,
-            np.add.reduceat(weight * finger * end_lines, first, axis=0),
-            np.add.reduceat(weight * distal, first, axis=0),
-            np.add.reduceat(weight * distal * h, first, axis=0),
-            np.add.reduceat(weight * finger, first, axis=0),
-            np.add.reduceat(weight * (kind == PALM).astype(f32)[:, None], first, axis=0),
-        ]
-    )
+
+def _cone_table(view: _View) -> np.ndarray:
+    """(13, cones) float32: what `_Pairs` needs to know of each cone."""
+    flesh = view.flesh
+    axis = view.end - view.start
+    length2 = np.maximum((axis**2).sum(1), 1e-6)
+    columns = [
+        *(axis / length2[:, None]).T,
+        -(view.start * axis).sum(1) / length2,
+        *view.start.T,
+        (view.start**2).sum(1),
+        length2,
+        flesh.radius_start,
+        flesh.radius_end - flesh.radius_start,
+        4 * flesh.bulge,
+        -1.0 / BLEND_MM[flesh.group],
+    ]
+    return np.stack(columns).astype(np.float32)
+
+
+def _trace(view: _View, size: int) -> _Hits | None:
+    """What the picture's rays meet, group by group; None where no cone is in the picture."""
+    cone, first, tile, near, far = _tile_pairs(view, size)
+    if not len(cone):
+        return None
+    f32 = np.float32
+    ray_of = np.repeat(np.arange(len(first)), np.diff(first, append=len(cone)))
+    inside = np.arange(_TILE * _TILE)
+    column = tile[:, :1] + inside % _TILE
+    row = tile[:, 1:2] + inside // _TILE
+    dx = (column - view.centre_px[0]) / view.focal_px
+    dy = (row - view.centre_px[1]) / view.focal_px
+    norm = np.sqrt(dx * dx + dy * dy + 1.0)
+    ray = np.stack([dx / norm, dy / norm, 1.0 / norm]).astype(f32)
+    pairs = _Pairs(_cone_table(view)[:, cone, None], ray, ray_of, first)
+    blend = BLEND_MM[tile[:, 2]].astype(f32)[:, None]
+    per_px = f32(view.focal_px) * ray[2]
+    start = np.minimum.reduceat(near, first).astype(f32)[:, None] / ray[2]
+    last = np.maximum.reduceat(far, first).astype(f32)[:, None] / ray[2]
+    t, closest = _march(pairs, start, last, blend, per_px, _CLOSE_PX * float(near.mean()) / view.focal_px)
+    normal, features, total = _surface(view, pairs, cone, t)
+    np.minimum(closest, pairs.gap(total, blend) / t * per_px, out=closest)
     coverage = np.clip(f32(1.1) - closest, 0.0, 1.0)
-    # Rays that ended inside of the picture's margin: tiles may overhang the right and lower edges.
+    # Tiles may overhang the right and lower edges of the picture.
     coverage[(column >= size) | (row >= size)] = 0.0
     x, y, z = t * ray[0], t * ray[1], t * ray[2] - f32(view.distance_mm)
     turn, middle = view.to_camera.astype(f32), view.middle.astype(f32)
     place = np.stack([x * turn[0, i] + y * turn[1, i] + z * turn[2, i] + middle[i] for i in range(3)])
     return _Hits(column, row, tile[:, 2], t, coverage, normal, features, place)
+
+
+def _surface(view: _View, pairs: _Pairs, cone: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Normals (3, rays, pixels) and features (6, rays, pixels) at `t`, those of the cones weighted by how near each is.
+
+    Also the sum of those weights, (rays, pixels).
+    """
+    f32 = np.float32
+    first, ray_of = pairs.first, pairs.ray_of
+    weight, total, root, h = pairs.weights(t)
+    weight /= np.maximum(total, f32(1e-30))[ray_of]
+
+    def mixed(values: np.ndarray) -> np.ndarray:
+        return np.add.reduceat(weight * values, first, axis=0)
+
+    ax, ay, az, _, sx, sy, sz, _, length2 = pairs.table[:9]
+    tp, along = t[ray_of], h * length2
+    rx, ry, rz = pairs.ray[:, ray_of]
+    outward = [mixed((tp * r - s - along * a) / root) for r, s, a in ((rx, sx, ax), (ry, sy, ay), (rz, sz, az))]
+    normal = np.stack(outward)
+    normal /= np.sqrt((normal**2).sum(0)) + f32(1e-6)
+
+    kind = view.flesh.kind[cone][:, None]
+    back = view.dorsal[cone].astype(f32).T[:, :, None]
+    facing_back = sum(normal[axis] * mixed(back[axis]) for axis in range(3))
+    finger = ((kind >= PROXIMAL) & (kind <= DISTAL)).astype(f32)
+    distal, palm = (kind == DISTAL).astype(f32), (kind == PALM).astype(f32)
+    # Joints sit at both ends of a bone; only fingers have lines there.
+    lines = np.exp(-((h * 11.0) ** 2)) + np.exp(-(((1 - h) * 11.0) ** 2)) * (1 - distal)
+    values = (finger * lines, distal, distal * h, finger, palm)
+    return normal, np.stack([facing_back, *(mixed(value) for value in values)]), total
 
 
 def _layers(hits: _Hits, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -613,6 +637,3 @@ def _visible(view: _View, keypoints: np.ndarray, depth: np.ndarray, group: np.nd
     own = (seen == finger) | (base & (seen == PALM_GROUP))
     buried = view.joints[:, 2] - depth[y, x]
     return inside & own & (buried < 26.0)
-
-
-__all__ = ["Camera", "Lighting", "Rendering", "render"]

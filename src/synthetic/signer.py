@@ -95,7 +95,7 @@ def skin_of(ita_deg: float, redness: float, blush: float = 0.5, gloss: float = 0
     dorsum = np.array([l_star, a_star, b_star])
     # Melanin is sparse in palms: the darker the back of the hand, the larger the step.
     palm = np.array([max(l_star, 0.45 * l_star + 34.0) + 1.0, a_star + 3.5, 0.7 * b_star + 3.0])
-    nail = np.array([0.75 * palm[0] + 19.0, palm[1] + 0.5, 0.75 * palm[2]])
+    nail = np.array([0.82 * palm[0] + 12.0, palm[1] + 2.0, 0.75 * palm[2]])
     return Skin(
         ita_deg, lab_to_linear_rgb(dorsum), lab_to_linear_rgb(palm), lab_to_linear_rgb(nail), blush, gloss, creases
     )
@@ -114,7 +114,7 @@ def draw_signer(rng: np.random.Generator, name: str, num_signs: int = 36) -> Sig
         rng.uniform(-2.0, 5.0),
         blush=rng.uniform(0.1, 1.0),
         gloss=rng.uniform(0.1, 0.8),
-        creases=rng.uniform(0.2, 1.0),
+        creases=rng.uniform(0.2, 0.9),
     )
     own_way = rng.normal(0.0, np.radians(HABIT_DEG), (1, NUM_ANGLES)) * 0.7
     return Signer(

@@ -80,7 +80,6 @@ MEAN_RADII_MM = np.array(
         [10.2, 8.6, 7.4, 6.4],
     ]
 )
-MEAN_HAND_LENGTH_MM = 185.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -144,6 +144,16 @@ def test_a_left_hand_is_the_mirror_image_of_a_right_hand():
     np.testing.assert_allclose(left.keypoints_px[:, 0], 47 - right.keypoints_px[:, 0], atol=1e-4)
 
 
+def test_a_segmented_picture_is_black_around_the_hand():
+    spec = RenderedSpec(images=36, signers=2, image_size_px=48, seed=2)
+    black = 0
+    for index in range(36):
+        one = sample(spec, index)
+        around = cv2.dilate(one.mask.astype(np.uint8), np.ones((9, 9), np.uint8)) == 0
+        black += around.any() and np.median(one.image[around]) < 6
+    assert 4 < black < 30
+
+
 def test_random_poses_have_no_label_and_are_not_the_signs():
     one = random_pose_sample(SMALL, 3)
     assert one.label == -1

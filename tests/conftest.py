@@ -1,0 +1,131 @@
+"""A tiny image set of all 36 signs, and the doors run in this process as a user would run them."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from omegaconf import DictConfig
+
+from src.signs.labels import SIGNS
+
+TINY_SIGNERS = ("hand1", "hand2", "hand3", "hand4")
+TINY_IMAGES_PER_SIGNER = 2
+# One network that learns in seconds, and the settings that keep a test run small.
+TINY = (
+    "datamodule.sources=[asl_dataset]",
+    "datamodule.image_size_px=32",
+    "datamodule.batch_size=16",
+    "datamodule.workers=0",
+    "augmentation=light",
+    "trainer=cpu",
+    "trainer.max_epochs=2",
+    "trainer.precision=32-true",
+)
+TINY_CNN = (*TINY, "model=cnn", "model.filters=[8,16]", "model.dense_units=16", "freeze=none")
+TINY_MOBILENET = (*TINY, "model=mobilenetv2", "model.weights=null", "freeze.allow_untrained=true")
+
+
+def tiny_picture(sign: str, signer: int, shot: int) -> np.ndarray:
+    """(40, 40, 3) uint8: the sign's character, placed and coloured by signer and shot."""
+    draw = np.random.default_rng((ord(sign), signer, shot))
+    picture = draw.integers(0, 60, (40, 40, 3), dtype=np.uint8)
+    colour = tuple(int(v) for v in draw.integers(150, 256, 3))
+    cv2.putText(picture, sign, (8 + int(draw.integers(-3, 4)), 31), cv2.FONT_HERSHEY_SIMPLEX, 1.0, colour, 2)
+    return picture
+
+
+@pytest.fixture(scope="session")
+def tiny_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root with `asl_dataset`: 36 signs × 4 signers × 2 images, named as the real set names them."""
+    root = tmp_path_factory.mktemp("root")
+    for sign in SIGNS:
+        folder = root / "asl_dataset" / "asl_dataset" / sign.lower()
+        folder.mkdir(parents=True)
+        for signer in range(len(TINY_SIGNERS)):
+            for shot in range(TINY_IMAGES_PER_SIGNER):
+                name = f"hand{signer + 1}_{sign.lower()}_dif_seg_{shot + 1}_cropped.jpeg"
+                cv2.imwrite(str(folder / name), tiny_picture(sign, signer, shot), [cv2.IMWRITE_JPEG_QUALITY, 95])
+    return root
+
+
+@pytest.fixture(scope="session")
+def tiny_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Decoded images, shared by all tests."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def tiny_config(tiny_root: Path, tiny_cache: Path) -> Callable[..., DictConfig]:
+    """A function that composes a config over the tiny set from overrides."""
+    from src.composition import compose
+
+    def config(*overrides: str) -> DictConfig:
+        return compose([*_places(tiny_root, tiny_cache), *overrides])
+
+    return config
+
+
+def _places(root: Path, cache: Path) -> tuple[str, str, str]:
+    return f"datamodule.root='{root}'", f"datamodule.cache_dir='{cache}'", "trainer.progress=false"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a door ended.
+
+    Attributes:
+        status: exit status.
+        out, err: what it printed.
+        folder: `hydra.run.dir` or `hydra.sweep.dir` of the command.
+    """
+
+    status: int
+    out: str
+    err: str
+    folder: Path
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The run's metrics.json."""
+        return json.loads((self.folder / "metrics.json").read_text())
+
+
+@pytest.fixture
+def train_door(
+    tiny_root: Path,
+    tiny_cache: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Callable[..., Finished]:
+    """A function that runs `python -m src.train …` in this process, over the tiny set, into a folder of the test."""
+    from src import train
+    from src.composition import command_line
+
+    def run(*arguments: str, folder: str = "run") -> Finished:
+        target = tmp_path / folder
+        multirun = "-m" in arguments
+        resumes = any(argument.startswith("resume=") for argument in arguments)
+        places = (
+            ()
+            if resumes
+            else (*_places(tiny_root, tiny_cache), f"hydra.{'sweep' if multirun else 'run'}.dir='{target}'")
+        )
+        monkeypatch.setattr(sys, "argv", ["src.train", *arguments, *places])
+        monkeypatch.delenv("FINGERSPELL_RESUME", raising=False)
+        capsys.readouterr()
+        status = 0
+        try:
+            command_line(train._train, train._after_sweep)
+        except SystemExit as stop:
+            status = int(stop.code or 0)
+        printed = capsys.readouterr()
+        return Finished(status, printed.out, printed.err, target)
+
+    return run

@@ -1,0 +1,133 @@
+"""The command line: what composes, and what fails in one sentence before torch is imported."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from src.composition import CONF, PROJECT, STUDIES, compose, run_name
+
+GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name != "hydra")
+OPTIONS = [f"{group}={file.stem}" for group in GROUPS for file in sorted((CONF / group).glob("*.yaml"))]
+RECIPES = sorted(file.relative_to(STUDIES) for file in STUDIES.glob("*/*.yaml"))
+NEEDS_MORE = {
+    "model=timm": ["model.name=resnet18"],
+    "model=cnn": ["freeze=none"],
+    "split=source": ["split.holdout=[sign_digits]"],
+}
+
+
+def test_every_group_is_known_to_these_tests() -> None:
+    assert GROUPS == ["augmentation", "datamodule", "freeze", "model", "optimizer", "scheduler", "split", "trainer"]
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_composes(option: str) -> None:
+    cfg = compose([option, *NEEDS_MORE.get(option, [])])
+    assert not OmegaConf.missing_keys(cfg)
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=str)
+def test_every_recipe_composes(recipe: Path) -> None:
+    cfg = compose([f"+{recipe.parent}={recipe.stem}"])
+    assert cfg.trainer.max_epochs >= 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["optmizer.lr=1"], "optmizer.lr is not a setting (did you mean 'optimizer.lr'?)"),
+        (["freeze.kk=1"], "freeze.kk is not a setting (did you mean 'freeze.k'?)"),
+        (["freeze=all", "freeze.k=1"], "freeze.k is not a setting of the chosen freeze"),
+        (["+optimizer.zoo=1"], "optimizer.zoo is not a setting"),
+        (["model=cn"], "model=cn is not an option (did you mean 'cnn'?): choose from cnn, mobilenetv2, timm."),
+        (["optimizer.lr=fast"], "optimizer.lr: value 'fast' of type 'str' could not be converted to Float"),
+        (["seed=1.5"], "could not be converted to Integer"),
+        (["optimizer.lr=-1"], "optimizer.lr=-1.0 is out of range"),
+        (["freeze.k=-1"], "freeze.k=-1 is out of range: it must be at least 0."),
+        (["datamodule.sources=[asl_datset]"], "asl_datset"),
+        (["datamodule.sources=[]"], "datamodule.sources is empty"),
+        (["datamodule.sources=asl_dataset"], "datamodule.sources is a list: write datamodule.sources=[…]"),
+        (["datamodule.sources=[folder]"], "needs datamodule.folder="),
+        (["datamodule.signs=[A,AB]"], "'AB' is not one of the 36 signs"),
+        (["split.holdout=[hand1]"], "split=random holds out no names"),
+        (["split=source"], "split=source needs split.holdout"),
+        (["split=source", "split.holdout=[finger_letters]"], "'finger_letters', which is not in datamodule.sources"),
+        (["split.test_fraction=0.6", "split.validation_fraction=0.5"], "leave nothing to train on"),
+        (["freeze=lp_ft", "freeze.head_epochs=12"], "leaves no epoch for fine-tuning"),
+        (["model=timm"], "model.name has no value"),
+        (["model.weights=nowhere.safetensors"], "there is no such file"),
+        (["model.weights=resnet"], "model.weights=resnet is not understood"),
+        (["model=cnn", "model.weights=imagenet"], "does not exist for model=cnn"),
+        (["trainer.precision=int4"], "trainer.precision=int4 is not an option"),
+        (["resume=nowhere"], "is not a run's folder"),
+        (["nonsense"], "The command line was not understood"),
+    ],
+)
+def test_a_mistake_ends_in_one_sentence_before_torch_is_imported(
+    arguments: list[str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    from src import train
+    from src.composition import command_line
+
+    def torch_must_not_come(*_: object) -> None:
+        raise AssertionError("the work began")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["src.train", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        command_line(torch_must_not_come, train._after_sweep)
+    said = capsys.readouterr().err.strip()
+    assert stop.value.code == 2
+    assert sentence in said
+    assert said.startswith("error: ")
+    assert len(said.splitlines()) == 1
+    assert "Traceback" not in said
+    leftover = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert leftover == []
+
+
+def in_a_new_process(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PROJECT, check=False)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--cfg", "job"], ["optmizer.lr=1"], ["datamodule.sources=[nope]"]])
+def test_help_and_config_mistakes_never_import_torch(arguments: list[str], tmp_path: Path) -> None:
+    finished = in_a_new_process(
+        "import sys, atexit\n"
+        "atexit.register(lambda: print('torch' in sys.modules or 'cv2' in sys.modules, file=sys.stderr))\n"
+        f"sys.argv = ['src.train', *{arguments!r}]\n"
+        "import runpy; runpy.run_module('src.train', run_name='__main__')\n"
+    )
+    assert finished.stderr.strip().splitlines()[-1] == "False"
+
+
+@pytest.mark.parametrize("door", ["evaluate", "prepare", "sweep"])
+def test_every_door_explains_itself_without_torch(door: str) -> None:
+    finished = in_a_new_process(
+        f"import sys; sys.argv = ['src.{door}', '--help']\n"
+        f"import runpy; runpy.run_module('src.{door}', run_name='__main__')\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert f"python -m src.{door}" in finished.stdout
+
+
+def test_run_folders_are_named_by_what_was_changed() -> None:
+    assert run_name("freeze.k=2,seed=3") == "k=2,seed=3"
+    assert run_name("model.weights=/a/b/c.safetensors,datamodule.sources=[x,y]") == "weights=c.safetensors,sources=x+y"
+    assert run_name("+frozen_layers=recipe") == "default"
+    assert "/" not in run_name("datamodule.root=../../x y")
+    long = run_name(",".join(f"augmentation.transforms{n}=something" for n in range(20)))
+    assert len(long) < 140
+    assert long != run_name(",".join(f"augmentation.transforms{n}=something" for n in range(21)))
+
+
+def test_two_commands_of_the_same_second_do_not_share_a_folder() -> None:
+    code = (
+        "from src.composition import _prepare_hydra; _prepare_hydra()\n"
+        "from omegaconf import OmegaConf; print(OmegaConf.create({'x': '${unique:}'}).x)\n"
+    )
+    assert in_a_new_process(code).stdout != in_a_new_process(code).stdout
