@@ -1,0 +1,36 @@
+# make setup   .venv from constraints.txt; does nothing when it is current
+# make train   sets up and trains; make train ARGS="model=cnn trainer.max_epochs=3" passes settings on
+# make test    sets up and runs the tests; make test ARGS="tests/nets -k stage"
+# make lint    sets up and checks style; make format mends it
+
+PYTHON ?= python3
+VENV := .venv
+STAMP := $(VENV)/.current
+ARGS ?=
+
+.PHONY: setup train test lint format
+.DEFAULT_GOAL := setup
+
+setup: $(STAMP)
+
+# The stamp is as new as the files that say what to install; an interrupted setup leaves none and starts again.
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+		{ echo "fingerspell needs Python 3.11 or newer: name one with make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@
+
+train: setup
+	$(VENV)/bin/python -m src.train model=mobilenetv2 freeze=top_k $(ARGS)
+
+test: setup
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+lint: setup
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+format: setup
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .

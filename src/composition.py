@@ -57,8 +57,10 @@ def _parts(override_dirname: str) -> list[str]:
 
 def _job_name(number: str, override_dirname: str) -> str:
     """A sweep job's folder: its number and the settings that vary from job to job."""
-    same_for_all = {argument for argument in sys.argv[1:] if not re.search(r",(?![^\[]*\])|\w\(", argument)}
-    return f"{number}_{run_name(','.join(part for part in _parts(override_dirname) if part not in same_for_all))}"
+    several = r",(?![^\[]*\])|\w\("  # a=1,2 or a=range(1,9): Hydra makes a job of each
+    same_for_all = {argument.partition("=")[0] for argument in sys.argv[1:] if not re.search(several, argument)}
+    varied = [part for part in _parts(override_dirname) if part.partition("=")[0] not in same_for_all]
+    return f"{number}_{run_name(','.join(varied))}"
 
 
 def _prepare_hydra() -> None:
@@ -281,7 +283,12 @@ def command_line(task: Callable[[DictConfig, Path], object], after_sweep: Callab
         if not sweep_folder:
             sweep_folder.append(Path(hydra_cfg.sweep.dir).resolve())
         print(f"\n── job {hydra_cfg.job.num}: {run_dir.name}", flush=True)
-        one_of_many(cfg, run_dir)
+        command = sys.argv[1:]
+        sys.argv[1:] = list(hydra_cfg.overrides.task)  # what Lightning starts the other processes of this job with
+        try:
+            one_of_many(cfg, run_dir)
+        finally:
+            sys.argv[1:] = command
 
     door = hydra.main(config_path=str(CONF), config_name="train", version_base="1.3")(job)
     try:
@@ -289,8 +296,9 @@ def command_line(task: Callable[[DictConfig, Path], object], after_sweep: Callab
         door()
         if mistakes:
             raise mistakes[0]
-    except KeyboardInterrupt:
-        print("Stopped. python -m src.train resume=<run folder> goes on from the last finished epoch.", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        folder = stop.args[0] if stop.args else "<run folder>"
+        print(f"Stopped. python -m src.train resume='{folder}' goes on from the last finished epoch.", file=sys.stderr)
         sys.exit(130)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

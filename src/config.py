@@ -18,8 +18,16 @@ from src.signs.labels import DIGITS, LETTERS, SIGNS, sign_index
 
 
 @dataclass
+class RenderedConfig:
+    images: int = MISSING
+    signers: int = MISSING
+    seed: int = MISSING  # another seed is another set of people and pictures
+
+
+@dataclass
 class DatamoduleConfig:
-    sources: list[str] = MISSING  # names of src/signs/catalog.py
+    sources: list[str] = MISSING  # rendered, or names of src/signs/catalog.py
+    rendered: RenderedConfig = field(default_factory=RenderedConfig)
     root: str = MISSING  # folder that holds one folder a source
     folder: str | None = None  # where the source called `folder` lies
     signs: Any = "all"  # all | digits | letters | a list of signs
@@ -152,6 +160,9 @@ CHOICES: dict[str, tuple[str, ...]] = {
 RANGES: tuple[tuple[str, float | None, float | None], ...] = (
     ("seed", 0, 2**31 - 1),
     ("label_smoothing", 0, 0.9),
+    ("datamodule.rendered.images", 36, 10_000_000),
+    ("datamodule.rendered.signers", 1, 100_000),
+    ("datamodule.rendered.seed", 0, 2**31 - 1),
     ("datamodule.image_size_px", 32, 1024),
     ("datamodule.batch_size", 1, 4096),
     ("datamodule.workers", 0, 256),
@@ -243,7 +254,7 @@ def _check_datamodule(cfg: DictConfig) -> None:
             "datamodule.sources is empty: name at least one source, such as datamodule.sources=[asl_dataset]."
         )
     for source in cfg.sources:
-        catalog.entry(source)
+        catalog.check_source(source)
     if len(set(cfg.sources)) != len(cfg.sources):
         raise UserError(f"datamodule.sources={list(cfg.sources)} names a source twice: name each once.")
     if "folder" in cfg.sources and not cfg.folder:

@@ -23,11 +23,20 @@ TINY = (
     "datamodule.batch_size=16",
     "datamodule.workers=0",
     "augmentation=light",
+    "split=random",
     "trainer=cpu",
     "trainer.max_epochs=2",
     "trainer.precision=32-true",
 )
-TINY_CNN = (*TINY, "model=cnn", "model.filters=[8,16]", "model.dense_units=16", "freeze=none")
+TINY_CNN = (
+    *TINY,
+    "model=cnn",
+    "model.filters=[8,16]",
+    "model.dense_units=64",
+    "freeze=none",
+    "optimizer.lr=0.005",
+    "model.dropout=0",
+)
 TINY_MOBILENET = (*TINY, "model=mobilenetv2", "model.weights=null", "freeze.allow_untrained=true")
 
 

@@ -1,5 +1,6 @@
 """The LightningDataModule: sources to manifest, manifest to split, split to loaders."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -9,13 +10,27 @@ from torch.utils.data import DataLoader
 from src import hardware
 from src.config import signs_of
 from src.data.augment import Augmentation
-from src.data.collect import Collection, collect
+from src.data.collect import Collection, ReadyMade, collect
 from src.data.loading import Batch, EpochSampler, PixelDataset, as_it_is, limit_threads
-from src.data.manifest import Finding, Manifest
+from src.data.manifest import Finding, ImageRecord, Manifest
 from src.data.pixel_cache import Pixels
 from src.data.split import Split, split_manifest
 from src.errors import UserError
+from src.signs.catalog import RENDERED
 from src.signs.labels import NUM_SIGNS, SIGNS
+
+
+def _rendered(cfg: DictConfig) -> ReadyMade:
+    """The source "rendered": its pixels are made, not decoded."""
+
+    def ready_made(image_size_px: int, cache_dir: Path) -> tuple[Sequence[ImageRecord], Path]:
+        from src.synthetic.dataset import RenderedSpec, records, render_to_cache
+
+        spec = RenderedSpec(cfg.images, cfg.signers, image_size_px, cfg.seed)
+        file = render_to_cache(spec, cache_dir, processes=hardware.cores())
+        return records(spec, file), file
+
+    return ready_made
 
 
 def collected(cfg: DictConfig) -> Collection:
@@ -34,6 +49,7 @@ def collected(cfg: DictConfig) -> Collection:
         fit=cfg.fit,
         irregular=cfg.irregular,
         max_megapixels=cfg.max_megapixels,
+        ready_made={RENDERED: _rendered(cfg.rendered)},
     )
 
 

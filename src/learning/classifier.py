@@ -49,11 +49,11 @@ class SignClassifier(pl.LightningModule):
     def forward(self, images: Tensor) -> Tensor:
         return self.network(images)
 
-    def on_train_epoch_start(self) -> None:
-        # Dropout draws by (seed, epoch, rank): an epoch is the same whatever ran before it in this process.
-        torch.manual_seed(draw_seed(self.config.seed, self.current_epoch, f"dropout, rank {self.global_rank}"))
-
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        # Dropout draws by (seed, epoch, batch, rank). Once an epoch would not do: a resumed Lightning makes its
+        # loaders, which draw too, at another moment than a fresh one.
+        draw = f"dropout of batch {batch_index}, rank {self.global_rank}"
+        torch.manual_seed(draw_seed(self.config.seed, self.current_epoch, draw))
         logits = self(batch.images)
         loss = self.loss(logits, batch.labels)
         self.train_accuracy(logits.detach(), batch.labels)
@@ -73,6 +73,11 @@ class SignClassifier(pl.LightningModule):
     def predict_step(self, batch: Batch, batch_index: int) -> tuple[Tensor, Tensor]:
         """Manifest indices `(batch,)` and probabilities `(batch, 36) float32`."""
         return batch.indices.cpu(), self(batch.images).float().softmax(dim=1).cpu()
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Step what Lightning asks for, except the plateau scheduler, which `PlateauSteps` steps in time."""
+        if not isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
+            scheduler.step()
 
     def configure_optimizers(self) -> dict[str, Any]:
         optimizer = build_optimizer(self.network, self.config.optimizer)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 
+import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 from torch import nn
@@ -95,10 +96,25 @@ def build_scheduler(
             factor=cfg.gamma,
             patience=cfg.patience_epochs,
         )
-        return {"scheduler": scheduler, "interval": "epoch", "monitor": cfg.monitor}
+        return {"scheduler": scheduler, "interval": "epoch", "monitor": cfg.monitor}  # stepped by PlateauSteps
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule_factor(cfg, steps_per_epoch, epochs))
     # Always asked for at each step: `schedule_factor` itself holds still within an epoch where the config says so.
     return {"scheduler": scheduler, "interval": "step"}
+
+
+class PlateauSteps(pl.Callback):
+    """Steps ReduceLROnPlateau when validation ends, before the checkpoint is written.
+
+    Lightning would step it afterwards, and a resumed run would have forgotten the last validation.
+    """
+
+    def __init__(self, monitor: str) -> None:
+        self.monitor = monitor
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        for config in trainer.lr_scheduler_configs:
+            if isinstance(config.scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
+                config.scheduler.step(trainer.callback_metrics[self.monitor])
 
 
 def parameter_count(module_or_parameters: nn.Module | list[nn.Parameter]) -> int:

@@ -1,5 +1,6 @@
 """`train(cfg, run_dir) -> Result`: one run from config to figures."""
 
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from src.learning import run_folder
 from src.learning.classifier import SignClassifier
 from src.learning.dashboard import Dashboard
 from src.learning.freeze import FreezeSchedule
-from src.learning.optim import parameter_count, stage_learning_rates
+from src.learning.optim import PlateauSteps, parameter_count, stage_learning_rates
 from src.learning.policy import FreezePolicy
 from src.learning.progress import EpochLines, Stopwatch, progress_bar
 from src.learning.scoring import (
@@ -61,6 +62,7 @@ def train(cfg: DictConfig, run_dir: Path, resume: bool = False) -> Result:
         UserError: data, weights or settings do not fit together.
     """
     started = time.perf_counter()
+    commit = run_folder.commit()  # of the code that runs, not of what the checkout has become by the end
     quiet_lightning()
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     torch.set_num_threads(hardware.cores())
@@ -87,10 +89,12 @@ def train(cfg: DictConfig, run_dir: Path, resume: bool = False) -> Result:
         filename="best",
         monitor=cfg.trainer.monitor,
         mode="min" if cfg.trainer.monitor == "val/loss" else "max",
-        save_last=True,
         enable_version_counter=False,
     )
-    callbacks: list[pl.Callback] = [freeze, stopwatch, dashboard, best]
+    # Not `save_last=True`: Lightning 2.6 writes that only when the best changes, and a resumed run would lose epochs.
+    # After `best`, so that what it saves knows the newest best.
+    latest = ModelCheckpoint(dirpath=run_dir / run_folder.CHECKPOINTS, filename="last", enable_version_counter=False)
+    callbacks: list[pl.Callback] = [freeze, stopwatch, dashboard, PlateauSteps(cfg.scheduler.monitor), best, latest]
     if cfg.trainer.early_stopping_epochs is not None:
         callbacks.append(EarlyStopping(cfg.trainer.monitor, patience=cfg.trainer.early_stopping_epochs, mode=best.mode))
     bar = progress_bar() if cfg.trainer.progress else None
@@ -124,7 +128,11 @@ def train(cfg: DictConfig, run_dir: Path, resume: bool = False) -> Result:
         tables.print_data(data.manifest, data.split, len([f for f in data.findings if not f.kept]))
         tables.print_stages(_stage_rows(built, policy, cfg))
     last = run_dir / run_folder.LAST
-    trainer.fit(classifier, data, ckpt_path=last if resume else None, weights_only=True)
+    try:
+        trainer.fit(classifier, data, ckpt_path=last if resume else None, weights_only=True)
+    except SystemExit:  # Lightning turns Ctrl-C into a plain exit and leaves the signal ignored
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        raise KeyboardInterrupt(run_dir) from None
 
     checkpoint = torch.load(best.best_model_path or last, map_location="cpu", weights_only=True)
     classifier.load_state_dict(checkpoint["state_dict"])
@@ -134,6 +142,7 @@ def train(cfg: DictConfig, run_dir: Path, resume: bool = False) -> Result:
     metrics = _metrics(cfg, data, built, policy, freeze, stopwatch, precision, started, val, test)
     metrics["best_epoch"] = int(checkpoint["epoch"]) + 1
     metrics["epochs"] = trainer.current_epoch
+    metrics["commit"] = commit
     if trainer.is_global_zero:
         _write(run_dir, data, test, built, policy, cfg, freeze, metrics)
         dashboard.summarise(trainer, data, test, metrics)
@@ -222,7 +231,6 @@ def _metrics(
         "seconds": round(time.perf_counter() - started, 2),
         "train_seconds": round(stopwatch.seconds, 2),
         "images_per_second": round(stopwatch.images / stopwatch.seconds, 1) if stopwatch.seconds else 0.0,
-        "commit": run_folder.commit(),
         "machine": hardware.machine(),
     }
 

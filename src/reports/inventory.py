@@ -58,10 +58,10 @@ def _sources_table(by_source: dict[str, list[ImageRecord]], findings: Sequence[F
             left_out[finding.source].add(finding.file)
     table = _table("Sources")
     table.add_column("source", style="bold", no_wrap=True)
-    for column in ("images", "left out", "of\nset", "signs", "signers"):
-        table.add_column(column, justify="right")
-    for column in ("least\npx", "median\npx", "most\npx"):
+    for column in ("images", "left\nout", "of\nset", "signs", "signers"):
         table.add_column(column, justify="right", no_wrap=True)
+    # Fits 80 columns, the width of a plain terminal and of a log.
+    table.add_column("size, px\nmedian (least to most)")
     table.add_column("licence", no_wrap=True)
     for source, records in by_source.items():
         entry = CATALOG.get(source)
@@ -74,7 +74,7 @@ def _sources_table(by_source: dict[str, list[ImageRecord]], findings: Sequence[F
             share,
             str(len({record.label for record in records})),
             _signers(records),
-            *_sizes(records),
+            _sizes(records),
             entry.licence if entry else "-",
         )
     if any(CATALOG[source].signers_are_inferred for source in by_source if source in CATALOG):
@@ -109,13 +109,14 @@ def _signers(records: Sequence[ImageRecord]) -> str:
     return f"{about}{len(signers)}{' + unknown' if unknown else ''}"
 
 
-def _sizes(records: Sequence[ImageRecord]) -> list[str]:
-    """Sizes of the images with the least, the median and the most pixels."""
+def _sizes(records: Sequence[ImageRecord]) -> str:
+    """The median size and, where they differ, the sizes of the images with the least and the most pixels."""
     if not records:
-        return ["-"] * 3
+        return "-"
     by_area = sorted(records, key=lambda record: record.width_px * record.height_px)
     chosen = (by_area[0], by_area[len(by_area) // 2], by_area[-1])
-    return [f"{record.width_px}×{record.height_px}" for record in chosen]
+    least, median, most = (f"{record.width_px}×{record.height_px}" for record in chosen)
+    return median if least == most else f"{median}\n({least} to {most})"
 
 
 def _signs_tables(by_source: dict[str, list[ImageRecord]], console: Console) -> Table | Columns:

@@ -237,6 +237,20 @@ _ENTRIES = (
 CATALOG: Mapping[str, Dataset] = MappingProxyType({dataset.name: dataset for dataset in _ENTRIES})
 
 
+# Hands that the project renders itself: no files, so no entry, but a source like any other.
+RENDERED = "rendered"
+
+
+def check_source(name: str) -> None:
+    """Accept the name of a source of images.
+
+    Raises:
+        UserError: there is none of this name.
+    """
+    if name != RENDERED:
+        entry(name)
+
+
 def entry(name: str) -> Dataset:
     """The set called `name`.
 
@@ -246,7 +260,7 @@ def entry(name: str) -> Dataset:
     try:
         return CATALOG[name]
     except KeyError:
-        raise UserError(f"There is no source '{name}'; choose from {', '.join(CATALOG)}.") from None
+        raise UserError(f"There is no source '{name}'; choose from {', '.join([RENDERED, *CATALOG])}.") from None
 
 
 def signers_from_order(numbered: Mapping[int, int]) -> dict[int, str]:

@@ -119,9 +119,8 @@ def _residuals(
         _OVERLAP_WEIGHT * thumb_overlap(skeleton, proportions, around),
     ]
     for contact in contacts:
-        apart = spot_position(contact.first, skeleton, proportions) - spot_position(
-            contact.second, skeleton, proportions
-        )
+        here, there = (spot_position(spot, skeleton, proportions) for spot in (contact.first, contact.second))
+        apart = here - there
         if contact.gap_mm:
             distance = np.sqrt((apart**2).sum(-1, keepdims=True))
             apart = distance - contact.gap_mm * proportions.size

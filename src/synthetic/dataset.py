@@ -9,7 +9,7 @@ import csv
 import hashlib
 import json
 import multiprocessing
-import os
+import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from src.data.manifest import ImageRecord
@@ -226,7 +227,7 @@ def render_to_cache(spec: RenderedSpec, cache_dir: Path, processes: int = 1) -> 
     path = cache_dir / cache_name(spec)
     if path.exists():
         return path
-    unfinished = path.with_name(f"{path.stem}.{os.getpid()}.part.npy")
+    unfinished = path.with_name(f"{path.stem}.{uuid.uuid4().hex[:12]}.part.npy")
     shape = (spec.images, spec.image_size_px, spec.image_size_px, 3)
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
@@ -237,7 +238,7 @@ def render_to_cache(spec: RenderedSpec, cache_dir: Path, processes: int = 1) -> 
     jobs = [(spec, str(unfinished), i, min(i + _CHUNK, spec.images)) for i in range(0, spec.images, _CHUNK)]
     columns = (TextColumn("rendering hands"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
-        with Progress(*columns, transient=True) as progress:
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task("render", total=spec.images)
             for count in _done(jobs, min(processes, len(jobs))):
                 progress.advance(task, count)

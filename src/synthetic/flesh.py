@@ -144,10 +144,10 @@ def _arm(angles: np.ndarray, proportions: Proportions, forearm_mm: float, sleeve
     end, bulge = to_elbow * forearm_mm, 2.5 * reach * thick
     cones.append(_Cone(middle, end, 14.0 * thick, radius_end, back, kind=FOREARM, bulge=bulge))
     if sleeve_mm is not None:
-        for side in (-1.0, 1.0):
+        for side in (-1.0, 0.0, 1.0):
             cuff = to_elbow * (sleeve_mm + 14.0) + across * side * 15.0 * hand[0]
             far = to_elbow * (sleeve_mm + FOREARM_MM) + across * side * 27.0 * hand[0]
-            cones.append(_Cone(cuff, far, 23.0 * thick, 42.0 * thick, back, SLEEVE_GROUP, CLOTH))
+            cones.append(_Cone(cuff, far, 22.0 * thick, 41.0 * thick, back, SLEEVE_GROUP, CLOTH))
     return cones
 
 

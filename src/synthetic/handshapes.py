@@ -10,8 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from src.errors import UserError
-from src.signs.labels import SIGNS
+from src.signs.labels import SIGNS, sign_index
 from src.synthetic.contact import Contact, PalmSpot, Spot, meet
 from src.synthetic.signer import Signer
 from src.synthetic.skeleton import (
@@ -32,7 +31,7 @@ from src.synthetic.skeleton import (
 
 Finger = tuple[float, float, float, float]
 _THUMB_FREE = (0, 1, 2, 3)
-_SAMPLE_WOBBLE_DEG = 2.5
+_SAMPLE_WOBBLE_DEG = 3.0
 _SAMPLE_TURN_DEG = (10.0, 8.0, 8.0)
 
 
@@ -49,7 +48,6 @@ class Handshape:
         free: angles that the contacts may change, besides the thumb's.
         yaw, pitch, roll: degrees, as in `rotation`.
         wrist: degrees of flexion and abduction.
-        turn: factor on how much the camera angle varies.
     """
 
     thumb: Finger
@@ -64,7 +62,6 @@ class Handshape:
     pitch: float = 0.0
     roll: float = 0.0
     wrist: tuple[float, float] = (0.0, 0.0)
-    turn: float = 1.0
 
     @property
     def angles(self) -> np.ndarray:
@@ -95,17 +92,13 @@ def _across(finger: int, bone: int = 1, share: float = 0.5) -> tuple[Contact, ..
     return (Contact(_PAD, Spot(finger, bone, share, "back")),)
 
 
-def _shape(thumb: Finger, index: Finger, middle: Finger, ring: Finger, little: Finger, **more: object) -> Handshape:
-    return Handshape(thumb, index, middle, ring, little, **more)  # type: ignore[arg-type]
-
-
 _ROUND: dict[int, Finger] = {
     INDEX: (44, 0, 58, 30),
     MIDDLE: (42, 0, 60, 30),
     RING: (36, 3, 58, 30),
     LITTLE: (28, 7, 54, 30),
 }
-_O = _shape(
+_O = Handshape(
     (34, 50, 14, 26),
     *_ROUND.values(),
     contacts=(
@@ -116,23 +109,23 @@ _O = _shape(
     yaw=66,
     pitch=4,
 )
-_C = _shape((36, 44, -2, 22), (30, -1, 42, 26), (30, 0, 44, 26), (28, 2, 42, 26), (24, 6, 38, 26), yaw=62)
-_ONE = _shape(
+_C = Handshape((36, 44, -2, 22), (30, -1, 42, 26), (30, 0, 44, 26), (28, 2, 42, 26), (24, 6, 38, 26), yaw=62)
+_ONE = Handshape(
     (22, 46, 32, 42), (2, 1, 4, 3), _FIST[MIDDLE], _FIST[RING], _FIST[LITTLE], contacts=_across(MIDDLE, share=0.5)
 )
-_TWO = _shape(
+_TWO = Handshape(
     (16, 46, 42, 48), (3, 11, 4, 3), (3, -7, 4, 3), _FIST[RING], _FIST[LITTLE], contacts=_across(RING, share=0.35)
 )
-_SIX = _shape(
+_SIX = Handshape(
     (14, 44, 44, 26),
     (4, 11, 5, 3),
     (2, 1, 5, 3),
     (4, -9, 5, 3),
-    (58, -6, 62, 40),
+    (70, -6, 80, 34),
     contacts=(Contact(_PAD, Spot(LITTLE, 2, 0.5, "back")),),
     free=_bent(LITTLE),
 )
-_F = _shape(
+_F = Handshape(
     (32, 40, 10, 22),
     (56, 2, 58, 28),
     (8, 2, 6, 4),
@@ -142,7 +135,7 @@ _F = _shape(
     free=_bent(INDEX),
     yaw=4,
 )
-_G = _shape(
+_G = Handshape(
     (18, 34, 10, 8),
     (12, 0, 4, 3),
     _FIST[MIDDLE],
@@ -153,7 +146,7 @@ _G = _shape(
     roll=86,
     wrist=(0, 18),
 )
-_H = _shape(
+_H = Handshape(
     (16, 46, 42, 46),
     (10, -3, 4, 3),
     (8, 3, 4, 3),
@@ -164,10 +157,10 @@ _H = _shape(
     roll=86,
     wrist=(0, 18),
 )
-_I = _shape(
+_I = Handshape(
     (22, 46, 30, 44), _FIST[INDEX], _FIST[MIDDLE], _FIST[RING], (4, -8, 4, 3), contacts=_across(MIDDLE, share=0.5)
 )
-_K = _shape(
+_K = Handshape(
     (22, 40, 8, 10),
     (2, 6, 4, 3),
     (26, -5, 5, 4),
@@ -176,7 +169,7 @@ _K = _shape(
     contacts=(Contact(_PAD, Spot(MIDDLE, 0, 0.85, "radial")),),
 )
 _FORWARD: Finger = (55, -3, 8, 5)
-_Q = _shape(
+_Q = Handshape(
     (34, 58, 0, 0),
     (26, 1, 12, 8),
     (84, 1, 102, 50),
@@ -188,7 +181,7 @@ _Q = _shape(
     roll=134,
     wrist=(25, -5),
 )
-_X = _shape(
+_X = Handshape(
     (22, 44, 30, 42),
     (14, 1, 84, 46),
     _FIST[MIDDLE],
@@ -198,7 +191,7 @@ _X = _shape(
     yaw=-34,
 )
 
-_D = _shape(
+_D = Handshape(
     (24, 46, 24, 26),
     (2, 1, 4, 3),
     (62, 0, 62, 36),
@@ -208,7 +201,7 @@ _D = _shape(
     free=_bent(MIDDLE, RING),
     yaw=8,
 )
-_D_TIGHT = _shape(
+_D_TIGHT = Handshape(
     (20, 42, 34, 34),
     (2, 1, 4, 3),
     (56, 0, 104, 34),
@@ -216,7 +209,7 @@ _D_TIGHT = _shape(
     (64, -4, 100, 34),
     contacts=(Contact(_PAD, Spot(MIDDLE, 2, 0.8, "back")),),
 )
-_M = _shape(
+_M = Handshape(
     (-2, 32, 30, 22),
     (72, 2, 84, 16),
     (74, 0, 84, 16),
@@ -226,7 +219,7 @@ _M = _shape(
     around=(INDEX, MIDDLE, RING),
     pitch=6,
 )
-_N = _shape(
+_N = Handshape(
     (0, 32, 22, 16),
     (70, 1, 88, 20),
     (72, -1, 88, 20),
@@ -241,17 +234,17 @@ _RING = _tips_meet(INDEX, share=0.9)
 # The first way is the chart's; a signer takes one of a sign's ways for good.
 HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
     "0": (_O, replace(_O, yaw=50), replace(_O, yaw=78)),
-    "1": (_ONE, replace(_ONE, contacts=_across(INDEX + 1, share=0.2))),
+    "1": (_ONE, replace(_ONE, contacts=_across(MIDDLE, share=0.2), yaw=-14, roll=4)),
     "2": (_TWO,),
-    "3": (_shape(_OUT, (3, 11, 4, 3), (3, -7, 4, 3), _FIST[RING], _FIST[LITTLE]),),
+    "3": (Handshape(_OUT, (3, 11, 4, 3), (3, -7, 4, 3), _FIST[RING], _FIST[LITTLE]),),
     "4": (
-        _shape((12, 20, 48, 30), *_SPREAD.values(), contacts=(Contact(_PAD, PalmSpot(-13, 70, 14)),)),
-        _shape((12, 20, 48, 30), *_SPREAD.values(), contacts=(Contact(_PAD, PalmSpot(-3, 76, 14)),)),
+        Handshape((12, 20, 48, 30), *_SPREAD.values(), contacts=(Contact(_PAD, PalmSpot(-13, 70, 14)),)),
+        Handshape((12, 20, 48, 30), *_SPREAD.values(), contacts=(Contact(_PAD, PalmSpot(-3, 76, 14)),)),
     ),
-    "5": (_shape((58, 6, 0, -4), *_SPREAD.values()),),
+    "5": (Handshape((58, 6, 0, -4), *_SPREAD.values()),),
     "6": (_SIX, replace(_SIX, contacts=_tips_meet(LITTLE))),
     "7": (
-        _shape(
+        Handshape(
             (18, 44, 34, 22),
             (4, 11, 5, 3),
             (2, 2, 5, 3),
@@ -262,7 +255,7 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
         ),
     ),
     "8": (
-        _shape(
+        Handshape(
             (24, 44, 22, 22),
             (4, 11, 5, 3),
             (58, 0, 60, 34),
@@ -278,18 +271,18 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
         replace(_F, thumb=(42, 36, 0, 30), index=(36, 8, 72, 36), contacts=_RING),
     ),
     "A": (
-        _shape(
+        Handshape(
             (20, 26, 4, 2), *_FIST.values(), contacts=(Contact(Spot(THUMB, 2, 0.2), Spot(INDEX, 1, 0.15, "radial")),)
         ),
     ),
     "B": (
-        _shape((10, 20, 48, 32), *_TOGETHER.values(), contacts=(Contact(_PAD, PalmSpot(-10, 70, 14)),)),
-        _shape((10, 20, 48, 32), *_TOGETHER.values(), contacts=(Contact(_PAD, PalmSpot(-2, 75, 14)),)),
+        Handshape((10, 20, 48, 32), *_TOGETHER.values(), contacts=(Contact(_PAD, PalmSpot(-10, 70, 14)),)),
+        Handshape((10, 20, 48, 32), *_TOGETHER.values(), contacts=(Contact(_PAD, PalmSpot(-2, 75, 14)),)),
     ),
     "C": (_C, replace(_C, yaw=46), replace(_C, yaw=76)),
     "D": (_D, replace(_D, yaw=24), _D_TIGHT),
     "E": (
-        _shape(
+        Handshape(
             (18, 36, 40, 40),
             (32, 0, 112, 46),
             (34, 0, 113, 46),
@@ -304,6 +297,7 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
     "F": (
         replace(_F, thumb=(42, 36, 0, 30), index=(36, 8, 72, 36), contacts=_RING),
         replace(_F, middle=(10, -1, 6, 4), ring=(6, 3, 6, 4), little=(6, 7, 6, 4), yaw=8),
+        replace(_F, middle=(4, 1, 6, 4), ring=(3, 3, 6, 4), little=(5, 5, 6, 4), yaw=0),
     ),
     "G": (_G, replace(_G, yaw=160, roll=-82, wrist=(0, 14))),
     "H": (_H, replace(_H, yaw=160, roll=-82, wrist=(0, 14))),
@@ -312,8 +306,8 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
         replace(_I, thumb=(20, 28, 6, 4), contacts=(Contact(Spot(THUMB, 2, 0.2), Spot(INDEX, 1, 0.2, "radial")),)),
     ),
     "J": (replace(_I, roll=24), replace(_I, roll=42, yaw=-18), replace(_I, roll=14, yaw=-42, pitch=14)),
-    "K": (_K, replace(_K, middle=_FORWARD)),
-    "L": (_shape((62, 6, -4, -6), (2, 3, 4, 3), _FIST[MIDDLE], _FIST[RING], _FIST[LITTLE]),),
+    "K": (_K, replace(_K, middle=(8, -9, 4, 3)), replace(_K, middle=_FORWARD)),
+    "L": (Handshape((62, 6, -4, -6), (2, 3, 4, 3), _FIST[MIDDLE], _FIST[RING], _FIST[LITTLE]),),
     "M": (
         _M,
         replace(
@@ -342,21 +336,27 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
     ),
     "Q": (_Q, replace(_Q, yaw=-80, roll=160, wrist=(40, 0))),
     "R": (
-        _shape(
+        Handshape(
             (16, 46, 42, 48),
-            (14, -14, 6, 4),
-            (-4, 13, 10, 6),
+            (15, -16, 6, 4),
+            (-4, 16, 10, 6),
             _FIST[RING],
             _FIST[LITTLE],
             contacts=_across(RING, share=0.35),
         ),
     ),
     "S": (
-        _shape((24, 46, 28, 46), *_FIST.values(), contacts=_across(MIDDLE, share=0.75)),
-        _shape((20, 46, 34, 50), *_FIST.values(), contacts=_across(RING, share=0.8)),
+        Handshape((24, 46, 28, 46), *_FIST.values(), contacts=_across(MIDDLE, share=0.75)),
+        Handshape((20, 46, 34, 50), *_FIST.values(), contacts=_across(RING, share=0.8)),
+        # Steeper: the tip lies on the knuckles of index and middle.
+        Handshape(
+            (16, 40, 18, 24),
+            *_FIST.values(),
+            contacts=(Contact(_PAD, Spot(INDEX, 1, 0.3, "back")), Contact(_PAD, Spot(MIDDLE, 1, 0.1, "back"))),
+        ),
     ),
     "T": (
-        _shape(
+        Handshape(
             (-2, 24, 2, 2),
             (70, 6, 104, 50),
             (83, -3, 104, 55),
@@ -374,8 +374,8 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
     ),
     "X": (_X, replace(_X, index=(34, 1, 66, 30), yaw=-52, roll=16), replace(_X, yaw=-8)),
     "Y": (
-        _shape((54, 6, -4, -8), _FIST[INDEX], _FIST[MIDDLE], _FIST[RING], (6, -26, 4, 3), roll=14),
-        _shape((60, 10, -4, -8), _FIST[INDEX], _FIST[MIDDLE], _FIST[RING], (14, -24, 8, 5), roll=4),
+        Handshape((54, 6, -4, -8), _FIST[INDEX], _FIST[MIDDLE], _FIST[RING], (6, -26, 4, 3), roll=14),
+        Handshape((60, 10, -4, -8), _FIST[INDEX], _FIST[MIDDLE], _FIST[RING], (14, -24, 8, 5), roll=4),
     ),
     "Z": (replace(_ONE, roll=32), replace(_ONE, roll=36, yaw=-24), replace(_ONE, pitch=30, roll=30)),
 }
@@ -391,19 +391,19 @@ def handshape(sign: str, variant: float = 0.0) -> Handshape:
     Raises:
         UserError: `sign` is none of the 36.
     """
-    if sign not in HANDSHAPES:
-        raise UserError(f"'{sign}' is not one of the 36 signs (0-9, A-Z).")
-    ways = HANDSHAPES[sign]
+    ways = HANDSHAPES[SIGNS[sign_index(sign)]]
     return ways[int(variant * len(ways))]
 
 
 @lru_cache(maxsize=8192)
 def _settled(sign: str, signer: Signer) -> np.ndarray:
     """(22,) radians: the signer's own way to hold the sign, contacts met."""
-    index = SIGNS.index(sign)
+    index = sign_index(sign)
     shape = handshape(sign, float(signer.variant[index]))
     angles = within_limits(shape.angles + signer.habits[index])
-    return meet(angles, (*_THUMB_FREE, *shape.free), shape.contacts, signer.proportions, 24, shape.around)
+    settled = meet(angles, (*_THUMB_FREE, *shape.free), shape.contacts, signer.proportions, 24, shape.around)
+    settled.setflags(write=False)
+    return settled
 
 
 def sign_pose(sign: str, signer: Signer, rng: np.random.Generator | None = None) -> Pose:
@@ -413,8 +413,11 @@ def sign_pose(sign: str, signer: Signer, rng: np.random.Generator | None = None)
         sign: one of `SIGNS`.
         signer: whose bones and habits.
         rng: this image's wobble; None for the settled pose without any.
+
+    Raises:
+        UserError: `sign` is none of the 36.
     """
-    index = SIGNS.index(sign)
+    index = sign_index(sign)
     shape = handshape(sign, float(signer.variant[index]))
     angles = _settled(sign, signer)
     turn = np.radians([shape.yaw, shape.pitch, shape.roll]) + signer.stance[index]
@@ -423,7 +426,7 @@ def sign_pose(sign: str, signer: Signer, rng: np.random.Generator | None = None)
         wobble[[WRIST_FLEXION, WRIST_ABDUCTION]] *= 4.0
         angles = within_limits(angles + wobble)
         angles = meet(angles, (*_THUMB_FREE, *shape.free), shape.contacts, signer.proportions, 2, shape.around)
-        turn = turn + shape.turn * rng.normal(0.0, np.radians(_SAMPLE_TURN_DEG))
+        turn = turn + rng.normal(0.0, np.radians(_SAMPLE_TURN_DEG))
     return Pose(angles, rotation(*turn), signer.left_handed)
 
 
@@ -444,7 +447,7 @@ def random_angles(rng: np.random.Generator, proportions: Proportions) -> np.ndar
         # A bent knuckle leaves little room sideways (tight collateral ligaments).
         angles[first + 1] = angles[first + 1] * (1 - 0.8 * np.clip(angles[first] / 1.4, 0, 1)) * rng.uniform(0, 1)
     angles[[WRIST_FLEXION, WRIST_ABDUCTION]] *= 0.5
-    return meet(within_limits(angles), _THUMB_FREE, (), proportions, rounds=6)
+    return meet(within_limits(angles), _THUMB_FREE, (), proportions, rounds=4)
 
 
 def random_pose(rng: np.random.Generator, signer: Signer) -> Pose:

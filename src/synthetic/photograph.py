@@ -95,6 +95,8 @@ def expose(light: np.ndarray, rendering: Rendering, segmented: bool, rng: np.ran
         ragged = rng.standard_normal((size, size)).astype(np.float32) * np.float32(rng.uniform(0.0, 0.5))
         ragged = cv2.GaussianBlur(ragged, (0, 0), 1.1 * scale)
         cut = cv2.GaussianBlur(rendering.alpha + ragged, (0, 0), 0.6 * scale) > rng.uniform(0.5, 0.8)
+        inside = cv2.erode(rendering.alpha, np.ones((int(4 * scale) | 1,) * 2, np.uint8)) > 0.99
+        cut |= inside
         encoded *= cv2.GaussianBlur(cut.astype(np.float32), (0, 0), 0.5 * scale)[..., None]
     grain = rng.uniform(0.0, 0.03) if rng.random() < 0.6 else 0.0
     noise = rng.standard_normal((size, size, 3)).astype(np.float32)

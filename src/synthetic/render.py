@@ -30,8 +30,9 @@ from src.synthetic.skeleton import Pose, Proportions, forward
 
 _TILE = 4
 # Rounds of sphere tracing: after each, only the rays still on their way are kept.
-_STEPS = (4, 3, 6, 10, 20)
+_STEPS = (4, 3, 6, 10, 24)
 _CLOSE_PX = 0.2
+_LONG_STRIDE = np.float32(1.5)
 _FAR = np.float32(1e6)
 
 
@@ -241,7 +242,8 @@ class _Pairs:
         tp = t[self.ray_of]
         free = self._along * tp
         free += offset
-        h = np.clip(free, 0.0, 1.0)
+        h = np.maximum(free, np.float32(0.0))
+        np.minimum(h, np.float32(1.0), out=h)
         squared = tp - self._towards
         squared *= tp
         squared += start2
@@ -280,9 +282,11 @@ def _march(
     """
     t, nearest_at = start, start.copy()
     closest = np.full(t.shape, 1e3, np.float32)
+    met = np.zeros(t.shape, bool)
     counts = np.diff(pairs.first, append=len(pairs.ray_of))
     chosen, soft = pairs, blend
     busy: tuple = (slice(None), slice(None))
+    stride = np.float32(1.0)
     for steps in _STEPS:
         now, nearest, at, scale = t[busy], closest[busy], nearest_at[busy], per_px[busy]
         for _ in range(steps):
@@ -290,10 +294,14 @@ def _march(
             off = gap / now * scale
             nearer = off < nearest
             nearest[nearer], at[nearer] = off[nearer], now[nearer]
-            now = now + gap
+            now = now + stride * gap
+        # The rays left over graze a surface; longer strides pass it sooner, and a negative gap leads back.
+        stride = _LONG_STRIDE
         t[busy], closest[busy], nearest_at[busy] = now, nearest, at
         # Most rays have met the surface or left the tile's cones; go on with the single rays that have not.
-        going = (np.abs(gap) > close_mm) & (now < last[busy])
+        arrived = np.abs(gap) <= close_mm
+        met[busy] = arrived
+        going = ~arrived & (now < last[busy])
         if not going.any():
             break
         if chosen is pairs:
@@ -306,9 +314,8 @@ def _march(
         pair = pairs.first[tile_of][single] + np.arange(ends[-1]) - (ends - count)[single]
         chosen = _Pairs(pairs.table[:, pair], pairs.ray[:, tile_of, pixel][:, :, None], single, ends - count)
         busy, soft = (tile_of[:, None], pixel[:, None]), blend[tile_of]
-    # A ray that slips past an edge is given the surface it came nearest to, so that the edge's pixels have its colour.
-    t = np.where(closest < 0.3, t, nearest_at)
-    return t, closest
+    # A ray that slips past an edge keeps the surface it came nearest to, so that the edge's pixels have its colour.
+    return np.where(met, t, nearest_at), closest
 
 
 def _cone_table(view: _View) -> np.ndarray:

@@ -22,7 +22,7 @@ from src.synthetic.skeleton import (
 )
 
 ITA_RANGE_DEG = (-58.0, 62.0)
-HABIT_DEG = 3.5
+HABIT_DEG = 4.0
 _LEFT_HANDED_SHARE = 0.15
 
 

@@ -15,7 +15,7 @@ RECIPES = sorted(file.relative_to(STUDIES) for file in STUDIES.glob("*/*.yaml"))
 NEEDS_MORE = {
     "model=timm": ["model.name=resnet18"],
     "model=cnn": ["freeze=none"],
-    "split=source": ["split.holdout=[sign_digits]"],
+    "split=source": ["datamodule.sources=[sign_digits,asl_dataset]", "split.holdout=[sign_digits]"],
 }
 
 
@@ -52,7 +52,7 @@ def test_every_recipe_composes(recipe: Path) -> None:
         (["datamodule.sources=asl_dataset"], "datamodule.sources is a list: write datamodule.sources=[…]"),
         (["datamodule.sources=[folder]"], "needs datamodule.folder="),
         (["datamodule.signs=[A,AB]"], "'AB' is not one of the 36 signs"),
-        (["split.holdout=[hand1]"], "split=random holds out no names"),
+        (["split=random", "split.holdout=[hand1]"], "split=random holds out no names"),
         (["split=source"], "split=source needs split.holdout"),
         (["split=source", "split.holdout=[finger_letters]"], "'finger_letters', which is not in datamodule.sources"),
         (["split.test_fraction=0.6", "split.validation_fraction=0.5"], "leave nothing to train on"),

@@ -65,7 +65,7 @@ def test_tensorboard_shows_curves_stages_rates_inputs_confusions_mistakes_and_hy
 
 
 def test_a_run_scored_again_gives_the_same_figure(train_door: Any, capsys: Any) -> None:
-    run = train_door(*TINY_CNN, "trainer.max_epochs=6")
+    run = train_door(*TINY_CNN, "augmentation=none", "trainer.max_epochs=8")
     evaluate.main([f"run={run.folder}"])
     again = json.loads((run.folder / "evaluations" / "as_trained.json").read_text())
     for figure in ("test/accuracy", "test/f1_macro", "test/loss"):
@@ -129,7 +129,7 @@ def test_every_recipe_runs_on_tiny_images(recipe: Path, train_door: Any) -> None
     run = train_door(
         f"+{recipe.parent}={recipe.stem}",
         "hydra.mode=RUN",
-        *(o for o in TINY if not o.startswith("augmentation")),
+        *(o for o in TINY if not o.startswith(("augmentation", "split"))),
         *(["model.weights=null", "freeze.allow_untrained=true"] if mobilenet else []),
         *(["split.holdout=[hand4]"] if "unseen" in recipe.stem or recipe.parent.name == "frozen_layers" else []),
         "trainer=smoke",
@@ -163,12 +163,13 @@ def test_another_backbone_of_timm_trains_frozen_and_keeps_the_contract(train_doo
 
 
 def test_a_cnn_starts_from_the_weights_that_another_run_left(train_door: Any) -> None:
-    first = train_door(*TINY_CNN, "trainer.max_epochs=6", folder="first")
+    first = train_door(*TINY_CNN, "augmentation=none", "trainer.max_epochs=8", folder="first")
     weights = f"model.weights='{first.folder}/checkpoints/best.ckpt'"
     second = train_door(*TINY_CNN, weights, "freeze=all", "optimizer.lr=1e-9", "trainer.max_epochs=1", folder="second")
     assert second.status == 0, second.err
     assert second.metrics["weights"] == "best.ckpt"
     assert second.metrics["test/accuracy"] == pytest.approx(first.metrics["test/accuracy"], abs=0.02)
+    assert first.metrics["test/accuracy"] > 0.1
 
 
 def test_no_data_says_in_one_sentence_where_to_put_it(train_door: Any, tmp_path: Path, monkeypatch: Any) -> None:
@@ -185,9 +186,8 @@ def test_prepare_shows_what_was_found_and_writes_every_finding(
     broken = tiny_root / "asl_dataset" / "asl_dataset" / "a" / "hand1_a_dif_seg_9_cropped.jpeg"
     broken.write_bytes(b"not a picture")
     try:
-        prepare.main([
-            f"datamodule.root='{tiny_root}'", f"datamodule.cache_dir='{tmp_path}/cache'", f"output={tmp_path}/findings.csv"
-        ])  # fmt: skip
+        places = [f"datamodule.root='{tiny_root}'", f"datamodule.cache_dir='{tmp_path}/cache'"]
+        prepare.main([*places, f"output={tmp_path}/findings.csv"])
     finally:
         broken.unlink()
     shown = capsys.readouterr().out

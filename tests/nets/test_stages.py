@@ -179,5 +179,5 @@ def test_an_unreachable_hub_is_said_with_the_other_ways_and_never_a_random_start
 
 
 def test_an_unknown_backbone_is_named_with_some_near_it() -> None:
-    with pytest.raises(UserError, match="model.name=resnet1 is not a backbone that timm knows"):
+    with pytest.raises(UserError, match=r"model\.name=resnet1 is not a backbone that timm knows"):
         TimmNetwork("resnet1", 36, 32, 0.0)

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -172,6 +173,15 @@ def test_the_cache_equals_the_images_made_one_by_one_whatever_the_processes(tmp_
     assert render_to_cache(SMALL, tmp_path / "one") == alone
     assert alone.stat().st_mtime_ns == stamp
     assert [file.name for file in alone.parent.iterdir()] == [alone.name]
+
+
+def test_two_that_render_the_same_set_at_once_do_no_harm(tmp_path):
+    spec = RenderedSpec(images=6, signers=2, image_size_px=32)
+    with ThreadPoolExecutor(2) as pool:
+        paths = set(pool.map(lambda _: render_to_cache(spec, tmp_path), range(2)))
+    assert len(paths) == 1
+    assert [file.name for file in tmp_path.iterdir()] == [cache_name(spec)]
+    assert np.array_equal(np.load(paths.pop())[5], sample(spec, 5).image)
 
 
 def test_the_cache_name_follows_everything_the_pixels_depend_on():

@@ -1,10 +1,12 @@
 """Joints, limits and the bones' geometry."""
 
 import numpy as np
+import pytest
 
+from src.errors import UserError
 from src.signs.labels import SIGNS
 from src.synthetic.contact import spot_position, thumb_overlap
-from src.synthetic.handshapes import handshape, random_angles, sign_pose
+from src.synthetic.handshapes import HANDSHAPES, handshape, random_angles, sign_pose
 from src.synthetic.signer import draw_signer
 from src.synthetic.skeleton import (
     ANGLE_LIMITS,
@@ -88,3 +90,9 @@ def test_the_thumb_does_not_run_through_other_fingers():
                 continue
             skeleton = forward(sign_pose(sign, person).angles, person.proportions)
             assert thumb_overlap(skeleton, person.proportions).max() < 7.0, sign
+
+
+def test_every_sign_has_a_handshape_and_nothing_else_has_one():
+    assert set(HANDSHAPES) == set(SIGNS)
+    with pytest.raises(UserError, match="not one of the 36 signs"):
+        handshape("?")
