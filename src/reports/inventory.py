@@ -62,7 +62,7 @@ def _sources_table(by_source: dict[str, list[ImageRecord]], findings: Sequence[F
         table.add_column(column, justify="right", no_wrap=True)
     # Fits 80 columns, the width of a plain terminal and of a log.
     table.add_column("size, px\nmedian (least to most)")
-    table.add_column("licence", no_wrap=True)
+    table.add_column("licence")
     for source, records in by_source.items():
         entry = CATALOG.get(source)
         seen = len(records) + len(left_out[source])
