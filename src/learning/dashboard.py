@@ -16,7 +16,7 @@ from src.reports.figures import captioned_grid, confusion_figure
 from src.reports.tables import protocol
 from src.signs.labels import SIGNS
 
-_GRID_IMAGES = 32
+_GRID_IMAGES = 24
 # What the HPARAMS tab offers as columns: the settings that a study varies.
 _HPARAMS = (
     "seed", "model.family", "model.name", "model.weights", "freeze.policy", "freeze.k", "optimizer.name",

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _GAP_PX = 4
-_CAPTION_PX = 18
+_CAPTION_PX = 26
 
 
 def captioned_grid(
-    images: Sequence[np.ndarray], captions: Sequence[str], columns: int = 8, tile_px: int = 112
+    images: Sequence[np.ndarray], captions: Sequence[str], columns: int = 6, tile_px: int = 128
 ) -> np.ndarray:
     """Images in rows, each with a caption below it.
 
@@ -36,9 +36,9 @@ def captioned_grid(
         sheet[top : top + tile_px, left : left + tile_px] = cv2.resize(
             image, (tile_px, tile_px), interpolation=interpolation
         )
-        (width, _), _ = cv2.getTextSize(caption, cv2.FONT_HERSHEY_SIMPLEX, 0.42, 1)
-        at = (left + max(0, (tile_px - width) // 2), top + tile_px + 13)
-        cv2.putText(sheet, caption, at, cv2.FONT_HERSHEY_SIMPLEX, 0.42, (40, 40, 40), 1, cv2.LINE_AA)
+        (width, _), _ = cv2.getTextSize(caption, cv2.FONT_HERSHEY_SIMPLEX, 0.55, 1)
+        at = (left + max(0, (tile_px - width) // 2), top + tile_px + 19)
+        cv2.putText(sheet, caption, at, cv2.FONT_HERSHEY_SIMPLEX, 0.55, (40, 40, 40), 1, cv2.LINE_AA)
     return sheet
 
 
@@ -51,13 +51,17 @@ def confusion_counts(labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 
 def confusion_figure(labels: np.ndarray, predicted: np.ndarray, title: str) -> "Figure":
     """The confusion matrix in percent of each true sign, mistakes written in figures."""
+    from matplotlib import colormaps
     from matplotlib.figure import Figure  # without pyplot: no global state, no display
 
     counts = confusion_counts(labels, predicted)
     share = 100 * counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
     figure = Figure(figsize=(9.5, 9), layout="constrained")
     axes = figure.subplots()
-    axes.imshow(share, cmap="Blues", vmin=0, vmax=100)
+    # Right answers in blue, mistakes in red: what one looks for stands out, however rare it is.
+    right = np.eye(NUM_SIGNS, dtype=bool)
+    colours = np.where(right[..., None], colormaps["Blues"](share / 100), colormaps["Reds"](np.sqrt(share / 100)))
+    axes.imshow(np.where((share > 0)[..., None], colours, 1.0))
     axes.set_xticks(range(NUM_SIGNS), SIGNS)
     axes.set_yticks(range(NUM_SIGNS), SIGNS)
     axes.set_xticks(np.arange(-0.5, NUM_SIGNS), minor=True)
@@ -68,16 +72,9 @@ def confusion_figure(labels: np.ndarray, predicted: np.ndarray, title: str) -> "
     axes.set_xlabel("predicted")
     axes.set_ylabel("true sign")
     axes.set_title(title, fontsize=11)
-    for row, column in zip(*np.nonzero(counts), strict=True):
-        value = share[row, column]
-        if row != column:
-            # Mistakes are what one looks for: they are written in red, however pale their cell.
-            axes.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=7, color="crimson")
-    for row in np.flatnonzero(counts.sum(axis=1)):
-        value = share[row, row]
-        axes.text(
-            row, row, f"{value:.0f}", ha="center", va="center", fontsize=7, color="white" if value > 50 else "0.2"
-        )
+    for row, column in zip(*np.nonzero((counts > 0) | (right & (counts.sum(axis=1) > 0))), strict=True):
+        colour = "white" if share[row, column] > (50 if row == column else 25) else "0.2"
+        axes.text(column, row, f"{share[row, column]:.0f}", ha="center", va="center", fontsize=7, color=colour)
     for spine in axes.spines.values():
         spine.set_visible(False)
     return figure

@@ -31,7 +31,7 @@ def show(collection: Collection, console: Console | None = None) -> None:
     for record in collection.manifest:
         by_source.setdefault(record.source, []).append(record)
     console.print()
-    console.print(_sources_table(by_source, collection.findings))
+    console.print(_sources_table(by_source, collection.findings, narrow=console.width < _PLAIN_TERMINAL))
     console.print(_signs_tables(by_source, console))
     if collection.findings:
         console.print(_findings_table(collection.findings))
@@ -51,18 +51,23 @@ def _action(finding: Finding) -> str:
     return "used" if finding.kept else "left out"
 
 
-def _sources_table(by_source: dict[str, list[ImageRecord]], findings: Sequence[Finding]) -> Table:
+# Columns of a plain terminal, and of a log.
+_PLAIN_TERMINAL = 80
+
+
+def _sources_table(by_source: dict[str, list[ImageRecord]], findings: Sequence[Finding], narrow: bool) -> Table:
     left_out: dict[str, set[str]] = defaultdict(set)
     for finding in findings:
         if not finding.kept:
             left_out[finding.source].add(finding.file)
     table = _table("Sources")
     table.add_column("source", style="bold", no_wrap=True)
-    for column in ("images", "left\nout", "of\nset", "signs", "signers"):
+    for column in ("images", "left\nout", "signs", "signers"):
         table.add_column(column, justify="right", no_wrap=True)
-    # Fits 80 columns, the width of a plain terminal and of a log.
     table.add_column("size, px\nmedian (least to most)")
-    table.add_column("licence")
+    if not narrow:
+        table.add_column("of\nset", justify="right", no_wrap=True)
+        table.add_column("licence", no_wrap=True)
     for source, records in by_source.items():
         entry = CATALOG.get(source)
         seen = len(records) + len(left_out[source])
@@ -71,11 +76,10 @@ def _sources_table(by_source: dict[str, list[ImageRecord]], findings: Sequence[F
             source,
             f"{len(records):,}",
             f"{len(left_out[source]):,}" if left_out[source] else "·",
-            share,
             str(len({record.label for record in records})),
             _signers(records),
             _sizes(records),
-            entry.licence if entry else "-",
+            *(() if narrow else (share, entry.licence if entry else "-")),
         )
     if any(CATALOG[source].signers_are_inferred for source in by_source if source in CATALOG):
         table.caption = "~ inferred, not named by the files: see the remarks in src/signs/catalog.py"
@@ -87,7 +91,6 @@ def _sources_table(by_source: dict[str, list[ImageRecord]], findings: Sequence[F
             "all",
             f"{len(everything):,}",
             f"{sum(map(len, left_out.values())):,}",
-            "",
             str(len({record.label for record in everything})),
             str(len({(record.source, record.signer) for record in everything if record.signer})),
             style="bold",
