@@ -2,7 +2,7 @@
 
 `images=3600 signers=40 size=128 seed=0` say how many pictures of how many people, how large, and which of all possible
 sets. Beside the folders, manifest.csv gives each picture's sign, signer, box and 21 keypoints in pixels.
-`chart=<file.png>` and `sheet=<file.png>` draw the 36 signs and a page of samples.
+`chart=<file.png>` and `sheet=<file.png>` (or .jpg) draw the 36 signs and a page of samples.
 """
 
 import sys
@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> None:
         if name in files:
             files[name].parent.mkdir(parents=True, exist_ok=True)
             if not cv2.imwrite(str(files[name]), cv2.cvtColor(draw(), cv2.COLOR_RGB2BGR)):
-                raise UserError(f"{files[name]} cannot be written: name a .png file.")
+                raise UserError(f"{files[name]} cannot be written: name a .png or .jpg file in a folder you may write to.")
             print(f"{name}: {files[name]}")
 
 

@@ -10,8 +10,8 @@ import hashlib
 import json
 import multiprocessing
 import uuid
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -37,6 +37,7 @@ NO_LABEL = -1
 
 _PERSON, _SIGN, _ANY_POSE = range(3)
 _CHUNK = 36
+_POSES_PER_FILE = 50
 
 
 @dataclass(frozen=True)
@@ -197,13 +198,13 @@ def _one_thread() -> None:
     cv2.setNumThreads(1)
 
 
-def _done(jobs: list[tuple[RenderedSpec, str, int, int]], processes: int) -> Iterator[int]:
+def _done(jobs: list[tuple], processes: int, work: Callable[..., int] = _render_rows) -> Iterator[int]:
     if processes <= 1:
-        yield from map(_render_rows, jobs)
+        yield from map(work, jobs)
         return
     # Spawned, not forked: a caller may hold threads and locks.
     with multiprocessing.get_context("spawn").Pool(processes, _one_thread) as pool:
-        yield from pool.imap_unordered(_render_rows, jobs)
+        yield from pool.imap_unordered(work, jobs)
 
 
 def render_to_cache(spec: RenderedSpec, cache_dir: Path, processes: int = 1) -> Path:
@@ -246,6 +247,90 @@ def render_to_cache(spec: RenderedSpec, cache_dir: Path, processes: int = 1) -> 
     finally:
         unfinished.unlink(missing_ok=True)
     return path
+
+
+@dataclass
+class RandomPoses:
+    """Many random poses and everything that a network may be asked about them; there is no sign among it.
+
+    Attributes:
+        images: (count, size, size, 3) uint8 RGB.
+        keypoints_px: (count, 21, 2) float32, as in `RenderedSample`.
+        visible: (count, 21) bool.
+        joint_angles: (count, 22) float32 radians.
+        joints_mm: (count, 21, 3) float32, the keypoints in space as the viewer sees them: x right, y down, z away.
+        left_handed: (count,) bool.
+    """
+
+    images: np.ndarray
+    keypoints_px: np.ndarray
+    visible: np.ndarray
+    joint_angles: np.ndarray
+    joints_mm: np.ndarray
+    left_handed: np.ndarray
+
+
+def _seen_joints_mm(spec: RenderedSpec, index: int) -> np.ndarray:
+    person = signer(spec.seed, index % spec.signers)
+    pose = random_pose(_generator(spec.seed, _ANY_POSE, index), person)
+    joints = (forward(pose.angles, person.proportions).joints[:, None, :] * pose.rotation).sum(-1)
+    return (joints * ((-1 if pose.mirrored else 1), -1, -1)).astype(np.float32)
+
+
+def _render_poses(job: tuple[RenderedSpec, str, int]) -> int:
+    spec, file, first = job
+    indices = range(first, first + _POSES_PER_FILE)
+    spec = replace(spec, images=indices.stop)  # a file is always full, so that a larger set finds it again
+    drawn = [random_pose_sample(spec, index) for index in indices]
+    unfinished = Path(file).with_suffix(f".{uuid.uuid4().hex[:12]}.part.npz")
+    try:
+        np.savez(
+            unfinished,
+            images=np.stack([one.image for one in drawn]),
+            keypoints_px=np.stack([one.keypoints_px for one in drawn]),
+            visible=np.stack([one.visible for one in drawn]),
+            joint_angles=np.stack([one.joint_angles for one in drawn]),
+            joints_mm=np.stack([_seen_joints_mm(spec, index) for index in indices]),
+            left_handed=np.array([signer(spec.seed, index % spec.signers).left_handed for index in indices]),
+        )
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return len(drawn)
+
+
+def random_poses(spec: RenderedSpec, cache_dir: Path, processes: int = 1) -> RandomPoses:
+    """The set's images as `random_pose_sample` draws them, rendered once into `cache_dir` and kept there.
+
+    A rendering that was stopped goes on from where it was, and a larger set reuses the images of a smaller one.
+
+    Args:
+        spec: which set.
+        cache_dir: made if missing.
+        processes: how many render side by side; the images do not depend on it.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    key = json.dumps({**asdict(spec), "images": None, "renderer": RENDERER_VERSION}, sort_keys=True)
+    folder = Path(cache_dir) / f"random_poses-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+    files = [folder / f"{first:07d}.npz" for first in range(0, spec.images, _POSES_PER_FILE)]
+    jobs = [(spec, str(file), number * _POSES_PER_FILE) for number, file in enumerate(files) if not file.exists()]
+    columns = (TextColumn("rendering hands"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task("render", total=len(jobs) * _POSES_PER_FILE)
+            for count in _done(jobs, min(processes, len(jobs)), _render_poses):
+                progress.advance(task, count)
+    except OSError as error:
+        raise UserError(f"Rendered hands cannot be written to '{folder}': {error.strerror or error}.") from error
+    arrays: dict[str, list[np.ndarray]] = {}
+    for file in files:
+        with np.load(file) as part:
+            for name in part.files:
+                arrays.setdefault(name, []).append(part[name])
+    return RandomPoses(**{name: np.concatenate(parts)[: spec.images] for name, parts in arrays.items()})
 
 
 _MANIFEST_COLUMNS = (
