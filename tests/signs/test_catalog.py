@@ -46,7 +46,7 @@ def test_the_t_of_finger_letters_is_no_t():
 
 
 def test_an_unknown_set_is_answered_with_the_names_there_are():
-    with pytest.raises(UserError, match=r"asl_datasett.*choose from sign_digits, asl_dataset"):
+    with pytest.raises(UserError, match=r"asl_datasett.*choose from rendered, sign_digits, asl_dataset"):
         catalog.entry("asl_datasett")
 
 
