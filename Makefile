@@ -1,5 +1,5 @@
 # make setup   .venv from constraints.txt; does nothing when it is current
-# make train   sets up and trains; make train ARGS="model=cnn trainer.max_epochs=3" passes settings on
+# make train   sets up and trains (model=mobilenetv2 freeze=top_k unless ARGS says otherwise); make train ARGS="model=cnn trainer.max_epochs=3" passes settings on
 # make test    sets up and runs the tests; make test ARGS="tests/nets -k stage"
 # make lint    sets up and checks style; make format mends it
 
@@ -22,7 +22,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 train: setup
-	$(VENV)/bin/python -m src.train model=mobilenetv2 freeze=top_k $(ARGS)
+	$(VENV)/bin/python -m src.train $(ARGS)
 
 test: setup
 	$(VENV)/bin/python -m pytest $(ARGS)

@@ -20,22 +20,26 @@ PROJECT = Path(__file__).resolve().parent.parent
 CONF = PROJECT / "conf"
 STUDIES = PROJECT / "experiments"
 
-# A resumed run may find its images elsewhere or use other hardware; whatever shapes the result stays as it was.
+# A resumed run may find its images elsewhere; whatever shapes the result stays as it was.
 RESUMABLE_KEYS = (
     "datamodule.root",
     "datamodule.workers",
     "datamodule.cache_dir",
-    "trainer.devices",
     "trainer.progress",
 )
 FAILURE_FILE = "error.txt"
+_RESUME = "FINGERSPELL_RESUME"
+_LAST_CHECKPOINT = "checkpoints/last.ckpt"
+_ONE_RUN = ("hydra.mode=RUN",)  # a recipe asks for a sweep; one job of it, started alone, must not
 
 _MAX_NAME_CHARACTERS = 120
 _UNIQUE = uuid.uuid4().hex[:6]
 
 
 def run_name(override_dirname: str) -> str:
-    """A folder's name from what was changed on the command line: `model=cnn,seed=3`.
+    """A folder's name from what was changed on the command line: `model-cnn__seed-3`.
+
+    Without `=` and `,`, so that such a path can be given as a setting's value.
 
     Settings go by their last word, paths by their last part, lists as `a+b`; overlong names end in a digest.
     """
@@ -44,11 +48,19 @@ def run_name(override_dirname: str) -> str:
         key, _, value = part.partition("=")
         if key and not key.startswith("+"):  # +study=recipe is where the overrides come from, not one of them
             value = "+".join(item.strip() for item in value.strip("[]").split(","))
-            named.append(f"{key.rsplit('.', 1)[-1]}={value.rstrip('/').rsplit('/', 1)[-1]}")
-    name = re.sub(r"[^\w.,=+-]", "_", ",".join(named)) or "default"
+            named.append(f"{key.rsplit('.', 1)[-1]}-{value.rstrip('/').rsplit('/', 1)[-1]}")
+    name = "__".join(re.sub(r"[^\w.+-]", "_", part) for part in named) or "default"
     if len(name) > _MAX_NAME_CHARACTERS:
         name = f"{name[:_MAX_NAME_CHARACTERS]}~{hashlib.sha256(name.encode()).hexdigest()[:8]}"
     return name
+
+
+def evaluation_name(overrides: Sequence[str]) -> str:
+    """A file's name for a run scored with these overrides; the digest tells /a/test from /b/test."""
+    if not overrides:
+        return "as_trained"
+    whole = ",".join(sorted(overrides))
+    return f"{run_name(whole)}~{hashlib.sha256(whole.encode()).hexdigest()[:6]}"
 
 
 def _parts(override_dirname: str) -> list[str]:
@@ -80,8 +92,12 @@ def _prepare_hydra() -> None:
     OmegaConf.register_new_resolver("unique", lambda: _UNIQUE, replace=True)
 
 
-def compose(overrides: Sequence[str] = (), config_name: str = "train") -> DictConfig:
+def compose(overrides: Sequence[str] = (), check_files: bool = True) -> DictConfig:
     """The validated config of these overrides, as the command line would compose it.
+
+    Args:
+        overrides: as on the command line.
+        check_files: whether files that settings name must exist.
 
     Raises:
         UserError: an override is not understood.
@@ -92,9 +108,9 @@ def compose(overrides: Sequence[str] = (), config_name: str = "train") -> DictCo
     _prepare_hydra()
     with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
         try:
-            cfg = hydra_compose(config_name, overrides=list(overrides))
+            cfg = hydra_compose("train", overrides=list(overrides))
             OmegaConf.resolve(cfg)
-            return validated(cfg)
+            return validated(cfg, check_files)
         except Exception as error:
             raise UserError(sentence(error)) if _is_composition_error(error) else error from None
 
@@ -180,7 +196,7 @@ def recorded_config(run: Path) -> DictConfig:
     _prepare_hydra()
     cfg = OmegaConf.load(file)
     OmegaConf.resolve(cfg)
-    return validated(cfg)
+    return validated(cfg, check_files=False)  # what a run started from may have gone since
 
 
 EVALUATION_GROUPS = ("datamodule", "split", "trainer")
@@ -204,10 +220,22 @@ def evaluation_config(run: Path, overrides: Sequence[str]) -> DictConfig:
             )
         touched.add(group)
     if touched:
-        composed = compose([*recorded_overrides(run), *overrides])
+        composed = compose([*_inherited(run, overrides), *overrides], check_files=False)
         for group in touched:
             cfg[group] = composed[group]
     return cfg
+
+
+def _inherited(run: Path, overrides: Sequence[str]) -> list[str]:
+    """A run's own overrides, less those that belong to a split or a source which `overrides` replaces."""
+    chosen = {override.partition("=")[0]: override.partition("=")[2] for override in overrides}
+    inherited = recorded_overrides(run)
+    if "split" in chosen:
+        inherited = [item for item in inherited if not item.startswith("split.")]
+        inherited += ["split.holdout=[]", "split.validation=[]"]  # a recipe may have named them
+    if "datamodule.sources" in chosen and "folder" not in chosen["datamodule.sources"]:
+        inherited.append("datamodule.folder=null")
+    return inherited
 
 
 def _resumed(arguments: list[str]) -> list[str]:
@@ -227,16 +255,38 @@ def _resumed(arguments: list[str]) -> list[str]:
                 f"resume= continues a run as it was, so {key} cannot change: leave it out, or start a new run "
                 f"(only {', '.join(RESUMABLE_KEYS)} may differ)."
             )
-    if not (run / "checkpoints" / "last.ckpt").is_file():
-        raise UserError(f"{run} has no checkpoints/last.ckpt to resume from: it stopped before its first epoch ended.")
-    os.environ["FINGERSPELL_RESUME"] = str(run)
+    if (run / "metrics.json").is_file():
+        raise UserError(f"{run} has finished: there is nothing to resume (python -m src.evaluate scores it again).")
+    if not (run / _LAST_CHECKPOINT).is_file():
+        raise UserError(f"{run} has no {_LAST_CHECKPOINT} to resume from: it stopped before its first epoch ended.")
+    # Settings that nobody gave come from conf/ and could have changed since.
+    now, then = compose([*recorded, *added]), recorded_config(run)
+    for key in RESUMABLE_KEYS:
+        OmegaConf.update(now, key, OmegaConf.select(then, key))
+    if now != then:
+        key = next(key for key in _flat(then) if _flat(then)[key] != _flat(now).get(key))
+        raise UserError(
+            f"{run} was started with {key}={_flat(then)[key]}, which is now {_flat(now).get(key)} in conf/: "
+            "a resumed run would be another one; check out the commit that started it."
+        )
+    os.environ[_RESUME] = str(run)  # the other processes of a distributed run inherit it
     # The folder keeps its own .hydra: what a resumed run was started with is what the first command said.
-    return [*recorded, *added, f"hydra.run.dir='{run}'", "hydra.output_subdir=null"]
+    return [*recorded, *added, *_ONE_RUN, f"hydra.run.dir='{run}'", "hydra.output_subdir=null"]
+
+
+def _flat(cfg: DictConfig, prefix: str = "") -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for key, value in cfg.items():
+        if isinstance(value, DictConfig):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
 
 
 def resumed_run() -> Path | None:
     """The folder that this process was asked to resume, or None."""
-    folder = os.environ.get("FINGERSPELL_RESUME")
+    folder = os.environ.get(_RESUME)
     return Path(folder) if folder else None
 
 
@@ -260,6 +310,8 @@ def command_line(task: Callable[[DictConfig, Path], object], after_sweep: Callab
     def single(cfg: DictConfig, run_dir: Path) -> None:
         try:
             task(_checked(cfg), run_dir)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(run_dir) from None
         except UserError as error:  # kept for later: through Hydra it would come with a paragraph of Hydra's own
             mistakes.append(error)
             if {entry.name for entry in run_dir.iterdir()} <= {".hydra"}:
@@ -276,7 +328,7 @@ def command_line(task: Callable[[DictConfig, Path], object], after_sweep: Callab
 
     def job(cfg: DictConfig) -> None:
         hydra_cfg = HydraConfig.get()
-        run_dir = Path(hydra_cfg.runtime.output_dir)
+        run_dir = Path(hydra_cfg.runtime.output_dir).resolve()
         if hydra_cfg.mode != RunMode.MULTIRUN:
             single(cfg, run_dir)
             return
@@ -284,7 +336,10 @@ def command_line(task: Callable[[DictConfig, Path], object], after_sweep: Callab
             sweep_folder.append(Path(hydra_cfg.sweep.dir).resolve())
         print(f"\n── job {hydra_cfg.job.num}: {run_dir.name}", flush=True)
         command = sys.argv[1:]
-        sys.argv[1:] = list(hydra_cfg.overrides.task)  # what Lightning starts the other processes of this job with
+        sys.argv[1:] = [
+            *hydra_cfg.overrides.task,
+            *_ONE_RUN,
+        ]  # what Lightning starts the other processes of this job with
         try:
             one_of_many(cfg, run_dir)
         finally:
@@ -297,8 +352,14 @@ def command_line(task: Callable[[DictConfig, Path], object], after_sweep: Callab
         if mistakes:
             raise mistakes[0]
     except KeyboardInterrupt as stop:
-        folder = stop.args[0] if stop.args else "<run folder>"
-        print(f"Stopped. python -m src.train resume='{folder}' goes on from the last finished epoch.", file=sys.stderr)
+        folder = stop.args[0] if stop.args else None
+        resumable = folder is not None and (folder / _LAST_CHECKPOINT).is_file()
+        print(
+            f"Stopped. python -m src.train resume='{folder}' goes on from the last finished epoch."
+            if resumable
+            else "Stopped.",
+            file=sys.stderr,
+        )
         sys.exit(130)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -308,6 +369,8 @@ def command_line(task: Callable[[DictConfig, Path], object], after_sweep: Callab
             raise
         print(f"error: {sentence(error)}", file=sys.stderr)
         sys.exit(2)
+    finally:
+        os.environ.pop(_RESUME, None)
     if sweep_folder:
         after_sweep(sweep_folder[0])
         if failures:

@@ -212,8 +212,12 @@ def _merged(schema: type, values: DictConfig, where: str) -> DictConfig:
         raise UserError(f"{key}: {text[0].lower()}{text[1:].rstrip('.')}.") from None
 
 
-def validated(cfg: DictConfig) -> DictConfig:
+def validated(cfg: DictConfig, check_files: bool = True) -> DictConfig:
     """The composed config with every key known, typed, filled in and in range.
+
+    Args:
+        cfg: a composed config, resolved.
+        check_files: whether files that settings name must exist.
 
     Raises:
         UserError: the first setting that is unknown, of the wrong type, missing, out of range or not a choice.
@@ -231,13 +235,14 @@ def validated(cfg: DictConfig) -> DictConfig:
         value = OmegaConf.select(cfg, key)
         if value is None:
             continue
-        if (low is not None and value < low) or (high is not None and value > high):
+        if not ((low is None or value >= low) and (high is None or value <= high)):  # so that NaN is out of range
             bounds = f"at least {low}" if high is None else f"between {low} and {high}"
             raise UserError(f"{key}={value} is out of range: it must be {bounds}.")
     _check_datamodule(cfg.datamodule)
     _check_split(cfg)
     _check_freeze(cfg)
-    _check_weights(cfg.model)
+    _check_model(cfg.model, check_files)
+    _check_trainer(cfg)
     return cfg
 
 
@@ -299,6 +304,10 @@ def _check_split(cfg: DictConfig) -> None:
                 raise UserError(
                     f"split.holdout names '{name}', which is not in datamodule.sources={known}{closest(name, known)}."
                 )
+        if set(known) <= {*split.holdout, *split.validation}:
+            raise UserError(
+                f"split.holdout={list(split.holdout)} leaves no source to train on: {known} are all there are."
+            )
         if not split.holdout:
             raise UserError(f"split=source needs split.holdout=[…] with one or more of {known}.")
     if split.test_fraction + split.validation_fraction >= 1:
@@ -322,8 +331,25 @@ def _check_freeze(cfg: DictConfig) -> None:
         )
 
 
-def _check_weights(model: DictConfig) -> None:
+def _check_trainer(cfg: DictConfig) -> None:
+    devices = cfg.trainer.devices
+    numbers = list(devices) if OmegaConf.is_list(devices) else [devices]
+    is_count = isinstance(devices, int) and (devices >= 1 or devices == -1)
+    is_list = OmegaConf.is_list(devices) and all(isinstance(n, int) and n >= 0 for n in numbers) and numbers
+    if devices != "auto" and not is_count and not is_list:
+        raise UserError(f"trainer.devices={devices} is not understood: give a number, a list of numbers, or auto.")
+    if cfg.scheduler.name == "plateau" and cfg.scheduler.interval == "step":
+        raise UserError("scheduler=plateau looks at validation, which comes once an epoch: scheduler.interval=epoch.")
+    if cfg.trainer.precision == "16-mixed" and cfg.trainer.accelerator == "cpu":
+        raise UserError("trainer.precision=16-mixed needs a GPU: on the CPU use bf16-mixed or 32-true.")
+
+
+def _check_model(model: DictConfig, check_files: bool) -> None:
     weights = model.weights
+    if model.family == "cnn" and (not model.filters or min(model.filters) < 1):
+        raise UserError(f"model.filters={list(model.filters)}: give at least one layer, each with at least one filter.")
+    if model.family == "mobilenetv2" and not model.name.startswith("mobilenetv2_"):
+        raise UserError(f"model.name={model.name} is no MobileNetV2: use model=timm model.name={model.name}.")
     if weights is None:
         return
     if weights == "imagenet":
@@ -337,5 +363,5 @@ def _check_weights(model: DictConfig) -> None:
         raise UserError(
             f"model.weights={weights} is not understood: use imagenet, null, or a .safetensors or .ckpt file."
         )
-    if not file.is_file():
+    if check_files and not file.is_file():
         raise UserError(f"model.weights={weights}: there is no such file.")

@@ -8,7 +8,7 @@ run was trained on are counted and said. Written to `<run>/evaluations/`.
 import sys
 from pathlib import Path
 
-from src.composition import evaluation_config, run_name, speaking_plainly
+from src.composition import evaluation_config, evaluation_name, speaking_plainly
 from src.errors import UserError
 
 
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> None:
 
     from src.learning.evaluation import evaluate
 
-    evaluate(run, cfg, run_name(",".join(sorted(overrides))) if overrides else "as_trained")
+    evaluate(run, cfg, evaluation_name(overrides))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,9 @@ def main(arguments: list[str]) -> None:
     for argument in arguments:
         key, equals, value = argument.partition("=")
         if not equals or not value or key not in (*_NUMBERS, *_FILES):
-            raise UserError(f"'{argument}' is not understood: give {', '.join(f'{k}=…' for k in (*_FILES, *_NUMBERS))}.")
+            raise UserError(
+                f"'{argument}' is not understood: give {', '.join(f'{k}=…' for k in (*_FILES, *_NUMBERS))}."
+            )
         if key in _NUMBERS:
             if not value.isdigit():
                 raise UserError(f"{key}={value} must be a whole number.")
@@ -46,7 +48,9 @@ def main(arguments: list[str]) -> None:
         if name in files:
             files[name].parent.mkdir(parents=True, exist_ok=True)
             if not cv2.imwrite(str(files[name]), cv2.cvtColor(draw(), cv2.COLOR_RGB2BGR)):
-                raise UserError(f"{files[name]} cannot be written: name a .png or .jpg file in a folder you may write to.")
+                raise UserError(
+                    f"{files[name]} cannot be written: name a .png or .jpg file in a folder you may write to."
+                )
             print(f"{name}: {files[name]}")
 
 

@@ -127,7 +127,6 @@ def train_door(
             else (*_places(tiny_root, tiny_cache), f"hydra.{'sweep' if multirun else 'run'}.dir='{target}'")
         )
         monkeypatch.setattr(sys, "argv", ["src.train", *arguments, *places])
-        monkeypatch.delenv("FINGERSPELL_RESUME", raising=False)
         capsys.readouterr()
         status = 0
         try:

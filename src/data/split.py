@@ -100,16 +100,15 @@ def _by_group(manifest: Manifest, groups: np.ndarray, cfg: DictConfig, rng: np.r
             "use another split or add datamodule.sources (python -m src.prepare shows the signers of each)."
         )
     sizes = {group: int((groups == group).sum()) for group in known}
-    total = sum(sizes.values())
-    holdout = _named(cfg.holdout, known, f"split.holdout ({what})") or _drawn(
-        sizes, known, round(cfg.test_fraction * total), rng
+    holdout = _named(cfg.holdout, known, f"split.holdout ({what})") or _drawn_from_each(
+        sizes, known, cfg.test_fraction, rng
     )
     rest = [group for group in known if group not in holdout]
     notes: list[str] = []
     validation = _named(cfg.validation, rest, f"split.validation ({what})")
     unknown_can_train = bool((groups == UNKNOWN_SIGNER).any())
     if not validation and (len(rest) > 1 or (rest and unknown_can_train)):
-        validation = _drawn({g: sizes[g] for g in rest}, rest, round(cfg.validation_fraction * total), rng)
+        validation = _drawn_from_each(sizes, rest, cfg.validation_fraction, rng)
     test = np.flatnonzero(np.isin(groups, holdout))
     if validation:
         val = np.flatnonzero(np.isin(groups, validation))
@@ -146,6 +145,21 @@ def _named(wanted: Sequence[str], known: Sequence[str], where: str) -> list[str]
 def _listed(names: Iterable[str], most: int = 20) -> str:
     names = list(names)
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _drawn_from_each(sizes: dict[str, int], groups: Sequence[str], share: float, rng: np.random.Generator) -> list[str]:
+    """About `share` of each source's images in whole groups, so that no source's signs are missing by chance.
+
+    `share` is of all that `sizes` counts of a source. A source with a single group keeps it, unless all sources do.
+    """
+    source_of = {group: group.partition(":")[0] for group in groups}
+    chosen: list[str] = []
+    for source in sorted(set(source_of.values())):
+        members = [group for group in groups if source_of[group] == source]
+        if len(members) > 1:
+            of_source = sum(size for group, size in sizes.items() if group.partition(":")[0] == source)
+            chosen += _drawn(sizes, members, round(share * of_source), rng)
+    return sorted(chosen) or _drawn(sizes, groups, round(share * sum(sizes.values())), rng)
 
 
 def _drawn(sizes: dict[str, int], groups: Sequence[str], target: int, rng: np.random.Generator) -> list[str]:

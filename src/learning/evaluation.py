@@ -23,6 +23,7 @@ from src.learning.scoring import (
 from src.nets.build import architecture
 from src.nets.weights import read_tensors
 from src.reports import tables
+from src.writing import write_csv, write_json
 
 
 def load_classifier(run: Path, cfg: DictConfig) -> SignClassifier:
@@ -76,7 +77,7 @@ def evaluate(run: Path, cfg: DictConfig, name: str) -> dict[str, Any]:
         "machine": hardware.machine(),
     }
     folder = run / "evaluations"
-    run_folder.write_csv(folder / f"{name}.csv", PREDICTION_COLUMNS, prediction_rows(data, test))
-    run_folder.write_json(folder / f"{name}.json", metrics)
+    write_csv(folder / f"{name}.csv", PREDICTION_COLUMNS, prediction_rows(data, test))
+    write_json(folder / f"{name}.json", metrics)
     tables.print_evaluation(metrics, folder / f"{name}.json")
     return metrics

@@ -46,7 +46,12 @@ class FreezeSchedule(pl.Callback):
         self._check(stage for stage in self.before if stage in trained and stage not in self.after)
         self.network.set_trained(trained)
 
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def check_all(self) -> None:
+        """Check what is still frozen. Called after training, and not by a hook: a run resumed at its end has no loop.
+
+        Raises:
+            FreezeBroken: a frozen stage changed.
+        """
         self._check(stage for stage in self.before if stage not in self.after)
 
     def _check(self, stages: Iterable[str]) -> None:

@@ -30,12 +30,23 @@ _SHOWN = ("train/loss", "train/accuracy", "val/loss", "val/accuracy")
 
 
 class Stopwatch(pl.Callback):
-    """Seconds spent in training epochs, validation excluded, and the images trained on; both survive a resume."""
+    """Seconds of the run and of its training epochs without validation, and images trained on; all survive a resume.
 
-    def __init__(self) -> None:
-        self.seconds = 0.0
+    Args:
+        started: `time.perf_counter()` when this process began the run.
+    """
+
+    def __init__(self, started: float) -> None:
+        self.started = started
+        self.train_seconds = 0.0
         self.images = 0
+        self._earlier_seconds = 0.0
         self._since: float | None = None
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """Since the run was started, pauses between an interruption and a resume left out."""
+        return self._earlier_seconds + time.perf_counter() - self.started
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._since = time.perf_counter()
@@ -44,12 +55,13 @@ class Stopwatch(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         now = time.perf_counter()
-        self.seconds += now - (self._since or now)
+        self.train_seconds += now - (self._since or now)
         self._since = now
         self.images += len(batch.labels) * trainer.world_size
 
     def state_dict(self) -> dict[str, float | int]:
-        return {"seconds": self.seconds, "images": self.images}
+        return {"train": self.train_seconds, "elapsed": self.elapsed_seconds, "images": self.images}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.seconds, self.images = float(state_dict["seconds"]), int(state_dict["images"])
+        self.train_seconds, self.images = float(state_dict["train"]), int(state_dict["images"])
+        self._earlier_seconds = float(state_dict["elapsed"])

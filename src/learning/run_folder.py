@@ -2,9 +2,7 @@
 
 import csv
 import json
-import os
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,30 +16,6 @@ FINDINGS = "findings.csv"
 CHECKPOINTS = "checkpoints"
 BEST = f"{CHECKPOINTS}/best.ckpt"
 LAST = f"{CHECKPOINTS}/last.ckpt"
-
-
-def write_text(file: Path, text: str) -> None:
-    """Write beside, then rename: a reader sees the old file or the new one, never half of one."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_name(f".{file.name}.{os.getpid()}.part")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(file)
-
-
-def write_json(file: Path, values: Mapping[str, Any]) -> None:
-    """A mapping as JSON, one key a line."""
-    write_text(file, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
-
-
-def write_csv(file: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A table as CSV with a header."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_name(f".{file.name}.{os.getpid()}.part")
-    with beside.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(header)
-        writer.writerows(rows)
-    beside.replace(file)
 
 
 def read_metrics(run: Path) -> dict[str, Any]:

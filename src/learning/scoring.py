@@ -9,10 +9,12 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch.utils.data import DataLoader
 
 from src import hardware
 from src.data.datamodule import SignDataModule
+from src.errors import UserError
 from src.learning.classifier import SignClassifier, sign_metrics
 from src.signs.labels import SIGNS
 
@@ -65,9 +67,25 @@ def number_format(cfg: DictConfig) -> str:
     return hardware.best_precision(cfg.trainer.accelerator) if chosen == "auto" else chosen
 
 
+def build_trainer(**arguments: Any) -> pl.Trainer:
+    """A Lightning trainer.
+
+    Raises:
+        UserError: this machine has not the hardware that the settings ask for.
+    """
+    try:
+        return pl.Trainer(**arguments)
+    except (MisconfigurationException, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise UserError(
+            f"This machine cannot run trainer.accelerator={arguments['accelerator']} "
+            f"trainer.devices={arguments['devices']} trainer.precision={arguments['precision']} ({reason})."
+        ) from None
+
+
 def scoring_trainer(cfg: DictConfig, precision: str) -> pl.Trainer:
     """A trainer for scoring on one device, whole sets in order, without callbacks or files."""
-    return pl.Trainer(
+    return build_trainer(
         accelerator=cfg.trainer.accelerator,
         devices=1,
         precision=precision,

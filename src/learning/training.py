@@ -9,7 +9,6 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.strategies import DDPStrategy
 
@@ -18,6 +17,7 @@ from src.data.datamodule import SignDataModule
 from src.data.split import Split
 from src.errors import UserError
 from src.learning import run_folder
+from src.learning.checkpoints import RunCheckpoint, StopsForGood
 from src.learning.classifier import SignClassifier
 from src.learning.dashboard import Dashboard
 from src.learning.freeze import FreezeSchedule
@@ -27,6 +27,7 @@ from src.learning.progress import EpochLines, Stopwatch, progress_bar
 from src.learning.scoring import (
     PREDICTION_COLUMNS,
     Predictions,
+    build_trainer,
     number_format,
     predict,
     prediction_rows,
@@ -35,6 +36,7 @@ from src.learning.scoring import (
 )
 from src.nets.build import BuiltNetwork, build_network
 from src.reports import tables
+from src.writing import write_csv, write_json
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ def train(cfg: DictConfig, run_dir: Path, resume: bool = False) -> Result:
     """
     started = time.perf_counter()
     commit = run_folder.commit()  # of the code that runs, not of what the checkout has become by the end
+    if not resume and ((run_dir / run_folder.METRICS).exists() or (run_dir / run_folder.CHECKPOINTS).exists()):
+        raise UserError(f"{run_dir} holds a run already: choose another hydra.run.dir, or resume={run_dir}.")
     quiet_lightning()
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     torch.set_num_threads(hardware.cores())
@@ -82,9 +86,9 @@ def train(cfg: DictConfig, run_dir: Path, resume: bool = False) -> Result:
         raise UserError(f"split={data.split.name} leaves nothing to train on: it is for python -m src.evaluate.")
     classifier = SignClassifier(network, plain)
     freeze = FreezeSchedule(network, policy)
-    stopwatch = Stopwatch()
+    stopwatch = Stopwatch(started)
     dashboard = Dashboard(policy)
-    best = ModelCheckpoint(
+    best = RunCheckpoint(
         dirpath=run_dir / run_folder.CHECKPOINTS,
         filename="best",
         monitor=cfg.trainer.monitor,
@@ -93,13 +97,15 @@ def train(cfg: DictConfig, run_dir: Path, resume: bool = False) -> Result:
     )
     # Not `save_last=True`: Lightning 2.6 writes that only when the best changes, and a resumed run would lose epochs.
     # After `best`, so that what it saves knows the newest best.
-    latest = ModelCheckpoint(dirpath=run_dir / run_folder.CHECKPOINTS, filename="last", enable_version_counter=False)
+    latest = RunCheckpoint(dirpath=run_dir / run_folder.CHECKPOINTS, filename="last", enable_version_counter=False)
     callbacks: list[pl.Callback] = [freeze, stopwatch, dashboard, PlateauSteps(cfg.scheduler.monitor), best, latest]
     if cfg.trainer.early_stopping_epochs is not None:
-        callbacks.append(EarlyStopping(cfg.trainer.monitor, patience=cfg.trainer.early_stopping_epochs, mode=best.mode))
+        callbacks.insert(
+            0, StopsForGood(cfg.trainer.monitor, patience=cfg.trainer.early_stopping_epochs, mode=best.mode)
+        )
     bar = progress_bar() if cfg.trainer.progress else None
     callbacks += [bar] if bar else [EpochLines()] if cfg.trainer.progress else []
-    trainer = pl.Trainer(
+    trainer = build_trainer(
         default_root_dir=run_dir,
         max_epochs=cfg.trainer.max_epochs,
         accelerator=cfg.trainer.accelerator,
@@ -120,7 +126,7 @@ def train(cfg: DictConfig, run_dir: Path, resume: bool = False) -> Result:
         use_distributed_sampler=False,  # our sampler shares out the images itself
     )
     if trainer.is_global_zero:
-        run_folder.write_csv(
+        write_csv(
             run_dir / run_folder.SPLIT,
             ("image", "part"),
             ((data.manifest[i].name, part) for part in ("train", "val", "test") for i in data.split.part(part)),
@@ -133,13 +139,14 @@ def train(cfg: DictConfig, run_dir: Path, resume: bool = False) -> Result:
     except SystemExit:  # Lightning turns Ctrl-C into a plain exit and leaves the signal ignored
         signal.signal(signal.SIGINT, signal.default_int_handler)
         raise KeyboardInterrupt(run_dir) from None
+    freeze.check_all()
 
     checkpoint = torch.load(best.best_model_path or last, map_location="cpu", weights_only=True)
     classifier.load_state_dict(checkpoint["state_dict"])
     scorer = scoring_trainer(cfg, precision)
     val = predict(scorer, classifier, data.val_dataloader(), data.manifest.labels)
     test = predict(scorer, classifier, data.test_dataloader(), data.manifest.labels)
-    metrics = _metrics(cfg, data, built, policy, freeze, stopwatch, precision, started, val, test)
+    metrics = _metrics(cfg, data, built, policy, freeze, stopwatch, precision, val, test)
     metrics["best_epoch"] = int(checkpoint["epoch"]) + 1
     metrics["epochs"] = trainer.current_epoch
     metrics["commit"] = commit
@@ -159,7 +166,8 @@ def _refuse_frozen_noise(cfg: DictConfig, policy: FreezePolicy) -> None:
 
 
 def _strategy(cfg: DictConfig, policy: FreezePolicy) -> Any:
-    if cfg.trainer.strategy != "ddp":
+    devices = cfg.trainer.devices
+    if cfg.trainer.strategy != "ddp" and devices == 1:
         return "auto"
     # A stage that thaws later has no gradient before; distributed training must be told to expect that.
     moves = any(policy.trained(e) != policy.trained(0) for e in range(cfg.trainer.max_epochs))
@@ -195,7 +203,6 @@ def _metrics(
     freeze: FreezeSchedule,
     stopwatch: Stopwatch,
     precision: str,
-    started: float,
     val: Predictions,
     test: Predictions,
 ) -> dict[str, Any]:
@@ -211,8 +218,8 @@ def _metrics(
         "split_notes": " ".join(split.notes),
         "sources": ",".join(cfg.datamodule.sources),
         "train_images": len(split.train),
-        "val_images": len(split.val),
-        "test_images": len(split.test),
+        "val_images": len(val.labels),
+        "test_images": len(test.labels),
         "left_out_images": sum(not finding.kept for finding in data.findings),
         "model": cfg.model.get("name", cfg.model.family),
         "weights": built.weights,
@@ -228,9 +235,9 @@ def _metrics(
         "seed": cfg.seed,
         "split_seed": cfg.split.seed,
         "precision": precision,
-        "seconds": round(time.perf_counter() - started, 2),
-        "train_seconds": round(stopwatch.seconds, 2),
-        "images_per_second": round(stopwatch.images / stopwatch.seconds, 1) if stopwatch.seconds else 0.0,
+        "seconds": round(stopwatch.elapsed_seconds, 2),
+        "train_seconds": round(stopwatch.train_seconds, 2),
+        "images_per_second": round(stopwatch.images / stopwatch.train_seconds, 1) if stopwatch.train_seconds else 0.0,
         "machine": hardware.machine(),
     }
 
@@ -245,8 +252,8 @@ def _write(
     freeze: FreezeSchedule,
     metrics: dict[str, Any],
 ) -> None:
-    run_folder.write_csv(run_dir / run_folder.PREDICTIONS, PREDICTION_COLUMNS, prediction_rows(data, test))
-    run_folder.write_csv(
+    write_csv(run_dir / run_folder.PREDICTIONS, PREDICTION_COLUMNS, prediction_rows(data, test))
+    write_csv(
         run_dir / run_folder.STAGES,
         ("stage", "parameters", "trained_from_epoch", "batch_norms", "learning_rate", "sha256_before", "sha256_after"),
         (
@@ -254,10 +261,10 @@ def _write(
             for row in _stage_rows(built, policy, cfg)
         ),
     )
-    run_folder.write_csv(
+    write_csv(
         run_dir / run_folder.FINDINGS,
         ("file", "source", "reason", "kept"),
         ((f.file, f.source, f.reason, f.kept) for f in data.findings),
     )
     # Last, since a folder with metrics.json is a finished run.
-    run_folder.write_json(run_dir / run_folder.METRICS, metrics)
+    write_json(run_dir / run_folder.METRICS, metrics)

@@ -48,5 +48,5 @@ def build_network(model: DictConfig, image_size_px: int, seed: int) -> BuiltNetw
         torch.manual_seed(seed)
         network = architecture(model, image_size_px)
         backbone = None if model.family == "cnn" else model.name
-        weights = load_weights(network, model.weights, backbone)
+        weights = load_weights(network, model.weights, backbone, image_size_px)
     return BuiltNetwork(network, weights)

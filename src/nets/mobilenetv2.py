@@ -7,11 +7,20 @@
 import timm
 from torch import nn
 
+from src.errors import UserError
 from src.nets.stages import Rescale, SequentialNetwork
 
 
 def build_mobilenetv2(classes: int, name: str = "mobilenetv2_100", dropout: float = 0.2) -> SequentialNetwork:
-    """Stages `stem, block1 … block7, neck, head`, randomly initialised as timm does."""
+    """Stages `stem, block1 … block7, neck, head`, randomly initialised as timm does.
+
+    Raises:
+        UserError: timm knows no MobileNetV2 of this name.
+    """
+    if not timm.is_model(name):
+        raise UserError(
+            f"model.name={name} is not known to timm: choose from {', '.join(timm.list_models('mobilenetv2*'))}."
+        )
     backbone = timm.create_model(name, pretrained=False, num_classes=classes, drop_rate=dropout)
     stages: dict[str, nn.Module] = {"stem": nn.Sequential(backbone.conv_stem, backbone.bn1)}
     stages |= {f"block{number}": block for number, block in enumerate(backbone.blocks, start=1)}

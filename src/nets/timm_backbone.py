@@ -30,18 +30,21 @@ class TimmNetwork(StagedNetwork):
         return self.model(self.rescale(images))
 
 
+def size_arguments(name: str, image_size_px: int) -> dict[str, int]:
+    """What timm must be told to build this backbone for images of this size, or to fit trained weights to it."""
+    pretrained = timm.get_pretrained_cfg(name)
+    return {"img_size": image_size_px} if pretrained is not None and pretrained.fixed_input_size else {}
+
+
 def _create(name: str, classes: int, image_size_px: int, dropout: float) -> nn.Module:
     if not timm.is_model(name):
         near = timm.list_models(f"*{name.split('_')[0]}*")[:5]
         hint = f": near it are {', '.join(near)}" if near else ": timm.list_models() lists them all"
         raise UserError(f"model.name={name} is not a backbone that timm knows{hint}.")
-    arguments = {"pretrained": False, "num_classes": classes, "drop_rate": dropout}
-    fixed_input = timm.get_pretrained_cfg(name)
     try:
-        if fixed_input is not None and fixed_input.fixed_input_size:
-            arguments["img_size"] = image_size_px
-        return timm.create_model(name, **arguments)
-    except (AssertionError, TypeError, ValueError) as error:
+        sizes = size_arguments(name, image_size_px)
+        return timm.create_model(name, pretrained=False, num_classes=classes, drop_rate=dropout, **sizes)
+    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
         raise UserError(f"model.name={name} cannot be built for images of {image_size_px} px: {error}.") from None
 
 

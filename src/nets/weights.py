@@ -3,6 +3,7 @@
 import socket
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from torch import Tensor
 from src.errors import UserError
 from src.nets.mobilenetv2 import stage_key
 from src.nets.stages import StagedNetwork
+from src.nets.timm_backbone import size_arguments
 
 _OTHER_WAYS = (
     "give a file with model.weights=<path>.safetensors, or start from random weights with model.weights=null "
@@ -18,12 +20,13 @@ _OTHER_WAYS = (
 _HUB_TIMEOUT_SECONDS = 5
 
 
-def load_weights(network: StagedNetwork, weights: str | None, backbone: str | None) -> str:
+def load_weights(network: StagedNetwork, weights: str | None, backbone: str | None, image_size_px: int = 224) -> str:
     """Fill `network` in place; the head keeps its fresh weights unless the file is a run's own.
 
     Args:
         weights: `imagenet`, a `.safetensors` or `.ckpt` file, or None.
         backbone: timm's name of the backbone, or None for the CNN.
+        image_size_px: what weights tied to a size (position embeddings) are fitted to.
 
     Returns:
         What was loaded, for the run's record.
@@ -34,7 +37,7 @@ def load_weights(network: StagedNetwork, weights: str | None, backbone: str | No
     if weights is None:
         return "random start"
     if weights == "imagenet":
-        tensors, source = _from_hub(backbone), f"imagenet ({backbone})"
+        tensors, source = _from_hub(backbone, image_size_px), f"imagenet ({backbone})"
     else:
         tensors, source = read_tensors(Path(weights)), Path(weights).name
     _fill(network, tensors, source, backbone)
@@ -64,17 +67,29 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
     return {name.removeprefix("network."): tensor for name, tensor in tensors.items() if name.startswith("network.")}
 
 
-def _from_hub(backbone: str | None) -> dict[str, Tensor]:
+def _hub_answers(endpoint: str) -> bool:
+    """Whether the hub can be reached; assumed behind a proxy, which a plain connection would miss."""
+    if getproxies():
+        return True
+    parts = urlsplit(endpoint)
+    port = parts.port or (80 if parts.scheme == "http" else 443)
+    try:
+        socket.create_connection((parts.hostname or "", port), timeout=_HUB_TIMEOUT_SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
+def _from_hub(backbone: str, image_size_px: int) -> dict[str, Tensor]:
     import timm
     from huggingface_hub import constants
 
-    host = urlsplit(constants.ENDPOINT).hostname or ""
+    offline_before = constants.HF_HUB_OFFLINE
+    # Without an answer only the local cache is asked: the client would retry for 45 seconds.
+    constants.HF_HUB_OFFLINE = offline_before or not _hub_answers(constants.ENDPOINT)
     try:
-        socket.create_connection((host, 443), timeout=_HUB_TIMEOUT_SECONDS).close()
-    except OSError:
-        constants.HF_HUB_OFFLINE = True  # look in the local cache only: the client would retry for 45 seconds
-    try:
-        return timm.create_model(backbone, pretrained=True).state_dict()
+        sizes = size_arguments(backbone, image_size_px)
+        return timm.create_model(backbone, pretrained=True, **sizes).state_dict()
     except RuntimeError as error:
         if "pretrained" not in str(error).lower():
             raise
@@ -83,6 +98,8 @@ def _from_hub(backbone: str | None) -> dict[str, Tensor]:
         raise UserError(
             f"model.weights=imagenet could not be fetched from timm's hub ({type(error).__name__}): {_OTHER_WAYS}."
         ) from None
+    finally:
+        constants.HF_HUB_OFFLINE = offline_before
 
 
 def _fill(network: StagedNetwork, tensors: dict[str, Tensor], source: str, backbone: str | None) -> None:
@@ -93,11 +110,17 @@ def _fill(network: StagedNetwork, tensors: dict[str, Tensor], source: str, backb
         tensors = {stage_key(name) if is_sequential else f"model.{name}": tensor for name, tensor in tensors.items()}
     head = {name for name in own if any(own[name].data_ptr() == p.data_ptr() for p in network.parameters_of("head"))}
     body = set(own) - head
-    missing = sorted(body - set(tensors))
+    # Counters that older files lack; batch norm runs without them.
+    missing = sorted(name for name in body - set(tensors) if not name.endswith("num_batches_tracked"))
     wrong = sorted(n for n in body & set(tensors) if tensors[n].shape != own[n].shape)
     surplus = sorted(set(tensors) - set(own))
     head_fits = head <= set(tensors) and all(tensors[n].shape == own[n].shape for n in head)
     foreign = [name for name in surplus if not _is_a_classifier(name)]
+    if wrong and all("pos" in name for name in wrong) and not missing and not foreign:
+        raise UserError(
+            f"model.weights: {source} was made for images of another size (its {wrong[0]} has another shape): "
+            "change datamodule.image_size_px to that size."
+        )
     if missing or wrong or foreign:
         what = (
             f"lacks {missing[0]}"
@@ -109,7 +132,7 @@ def _fill(network: StagedNetwork, tensors: dict[str, Tensor], source: str, backb
         raise UserError(
             f"model.weights: {source} does not fit this network ({what}): choose the model that the file was made for."
         )
-    wanted = set(own) if head_fits else body
+    wanted = (set(own) if head_fits else body) & set(tensors)
     network.load_state_dict({name: tensors[name].to(own[name].dtype) for name in wanted}, strict=False)
 
 

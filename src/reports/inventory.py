@@ -1,6 +1,5 @@
 """What images there are and what was left out, as tables for a terminal and a CSV file."""
 
-import csv
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from src.data.collect import Collection
 from src.data.manifest import Finding, ImageRecord
 from src.signs.catalog import CATALOG
 from src.signs.labels import SIGNS
+from src.writing import write_csv
 
 _EXAMPLE_CHARACTERS = 26
 
@@ -32,6 +32,9 @@ def show(collection: Collection, console: Console | None = None) -> None:
         by_source.setdefault(record.source, []).append(record)
     console.print()
     console.print(_sources_table(by_source, collection.findings, narrow=console.width < _PLAIN_TERMINAL))
+    for source, records in by_source.items():
+        if named := _signer_names(records):
+            console.print(f"  signers of {source}: {named}", markup=False, highlight=False)
     console.print(_signs_tables(by_source, console))
     if collection.findings:
         console.print(_findings_table(collection.findings))
@@ -40,11 +43,14 @@ def show(collection: Collection, console: Console | None = None) -> None:
 
 
 def write_findings(findings: Iterable[Finding], path: Path) -> None:
-    """Write all findings, one a line, as a CSV table with the columns source, action, reason, file."""
-    with open(path, "w", encoding="utf-8", newline="", errors="surrogateescape") as file:
-        table = csv.writer(file)
-        table.writerow(("source", "action", "reason", "file"))
-        table.writerows((f.source, _action(f), f.reason, f.file) for f in findings)
+    """Write all findings, one a line, as a CSV table with the columns source, action, reason, file.
+
+    Raises:
+        UserError: the place cannot be written to.
+    """
+    write_csv(
+        path, ("source", "action", "reason", "file"), ((f.source, _action(f), f.reason, f.file) for f in findings)
+    )
 
 
 def _action(finding: Finding) -> str:
@@ -110,6 +116,16 @@ def _signers(records: Sequence[ImageRecord]) -> str:
     about = "~" if entry and entry.signers_are_inferred else ""
     unknown = any(not record.signer for record in records)
     return f"{about}{len(signers)}{' + unknown' if unknown else ''}"
+
+
+_NAMES_SHOWN = 12
+
+
+def _signer_names(records: Sequence[ImageRecord]) -> str:
+    """The names that split.holdout takes, as many as fit."""
+    names = sorted({record.signer for record in records if record.signer})
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return ", ".join(names[:_NAMES_SHOWN]) + more
 
 
 def _sizes(records: Sequence[ImageRecord]) -> str:

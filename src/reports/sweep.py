@@ -13,10 +13,12 @@ from omegaconf import OmegaConf
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from src.composition import FAILURE_FILE
 from src.errors import UserError
-from src.learning.run_folder import METRICS, write_text
+from src.learning.run_folder import METRICS
+from src.writing import write_text
 
 TABLE = "sweep.csv"
 PLOT = "sweep.png"
@@ -146,14 +148,14 @@ def _print(configurations: Sequence[Configuration], console: Console) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     keys = list(dict.fromkeys(key for configuration in configurations for key in configuration.settings))
     for key in keys:
-        table.add_column(key, overflow="fold")
+        table.add_column(key.rsplit(".", 1)[-1], overflow="fold")
     for column in ("stages", "runs", "test accuracy", "macro F1", "validation", "s a run"):
         table.add_column(column, justify="right", no_wrap=True)
     for configuration in configurations:
         runs = configuration.runs
         failures = len(configuration.failed) + len(configuration.unfinished)
         table.add_row(
-            *(configuration.settings.get(key, "") for key in keys),
+            *(Text(configuration.settings.get(key, "")) for key in keys),  # Text: [hand1] is a value, not a style
             "/".join(sorted({str(run["stages_trained"]) for run in runs})) or "–",
             f"{len(runs)}" + (f", {failures} failed" if failures else ""),
             _percent(configuration.values("test/accuracy")),

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from src.data.manifest import Manifest
@@ -62,7 +63,7 @@ def print_data(manifest: Manifest, split: Split, left_out: int, console: Console
         table.add_row(part, str(len(indices)), str(len(set(labels[indices]))), where, who)
     console.print(table)
     for note in split.notes:
-        console.print(f"  [yellow]note[/] {note}", highlight=False)
+        console.print(f"  [yellow]note[/] {escape(note)}", highlight=False)
     if left_out:
         console.print(f"  [yellow]note[/] {left_out} files were left out; python -m src.prepare says which and why.")
 

@@ -14,7 +14,6 @@ OPTIONS = [f"{group}={file.stem}" for group in GROUPS for file in sorted((CONF /
 RECIPES = sorted(file.relative_to(STUDIES) for file in STUDIES.glob("*/*.yaml"))
 NEEDS_MORE = {
     "model=timm": ["model.name=resnet18"],
-    "model=cnn": ["freeze=none"],
     "split=source": ["datamodule.sources=[sign_digits,asl_dataset]", "split.holdout=[sign_digits]"],
 }
 
@@ -62,6 +61,13 @@ def test_every_recipe_composes(recipe: Path) -> None:
         (["model.weights=resnet"], "model.weights=resnet is not understood"),
         (["model=cnn", "model.weights=imagenet"], "does not exist for model=cnn"),
         (["trainer.precision=int4"], "trainer.precision=int4 is not an option"),
+        (["optimizer.lr=nan"], "optimizer.lr=nan is out of range"),
+        (["model=cnn", "model.filters=[0]"], "each with at least one filter"),
+        (["model.name=resnet18"], "use model=timm model.name=resnet18"),
+        (["trainer.devices=two"], "trainer.devices=two is not understood"),
+        (["trainer=cpu", "trainer.precision=16-mixed"], "needs a GPU"),
+        (["scheduler=plateau", "scheduler.interval=step"], "once an epoch"),
+        (["split=source", "split.holdout=[rendered]"], "leaves no source to train on"),
         (["resume=nowhere"], "is not a run's folder"),
         (["nonsense"], "The command line was not understood"),
     ],
@@ -87,6 +93,20 @@ def test_a_mistake_ends_in_one_sentence_before_torch_is_imported(
     assert "Traceback" not in said
     leftover = [file for file in tmp_path.rglob("*") if file.is_file()]
     assert leftover == []
+
+
+def test_the_cnn_trains_from_scratch_unfrozen_unless_asked_otherwise() -> None:
+    assert compose(["model=cnn", "trainer.max_epochs=3"]).freeze.policy == "none"
+    assert compose(["model=cnn", "freeze=all"]).freeze.policy == "all"
+    assert compose(["freeze=all", "model=cnn"]).freeze.policy == "all"
+    assert compose(["model=mobilenetv2"]).freeze.policy == "top_k"
+
+
+def test_a_run_folder_can_be_given_as_the_value_of_a_setting(tmp_path: Path) -> None:
+    run = tmp_path / run_name("freeze.k=2,seed=3,datamodule.sources=[a,b]")
+    run.mkdir()
+    (run / "best.ckpt").touch()
+    assert compose([f"model.weights={run}/best.ckpt"]).model.weights == f"{run}/best.ckpt"
 
 
 def in_a_new_process(code: str) -> subprocess.CompletedProcess[str]:
@@ -116,8 +136,8 @@ def test_every_door_explains_itself_without_torch(door: str) -> None:
 
 
 def test_run_folders_are_named_by_what_was_changed() -> None:
-    assert run_name("freeze.k=2,seed=3") == "k=2,seed=3"
-    assert run_name("model.weights=/a/b/c.safetensors,datamodule.sources=[x,y]") == "weights=c.safetensors,sources=x+y"
+    assert run_name("freeze.k=2,seed=3") == "k-2__seed-3"
+    assert run_name("model.weights=/a/b/c.safetensors,datamodule.sources=[x,y]") == "weights-c.safetensors__sources-x+y"
     assert run_name("+frozen_layers=recipe") == "default"
     assert "/" not in run_name("datamodule.root=../../x y")
     long = run_name(",".join(f"augmentation.transforms{n}=something" for n in range(20)))

@@ -85,6 +85,56 @@ def test_a_run_scored_on_images_that_it_was_trained_on_says_so(train_door: Any, 
     assert "was trained on" in capsys.readouterr().out
 
 
+def test_a_run_with_a_held_out_signer_can_be_scored_on_everything_and_elsewhere(
+    train_door: Any, tiny_root: Path, capsys: Any
+) -> None:
+    run = train_door(*TINY_CNN, "split=signer", "split.holdout=[hand4]", "split.validation=[hand3]")
+    assert run.status == 0, run.err
+    folder = f"datamodule.folder='{tiny_root}/asl_dataset/asl_dataset'"
+    evaluate.main([f"run={run.folder}", "split=everything"])
+    evaluate.main([f"run={run.folder}", "split=everything", "datamodule.sources=[folder]", folder])
+    evaluate.main([f"run={run.folder}", "split.holdout=[hand3]", "split.validation=[hand4]"])
+    scored = sorted(json.loads(file.read_text())["test_images"] for file in (run.folder / "evaluations").glob("*.json"))
+    assert scored == [72, 288, 288]
+
+
+def test_a_run_can_be_scored_after_the_weights_that_it_started_from_are_gone(train_door: Any) -> None:
+    first = train_door(*TINY_CNN, folder="first")
+    weights = first.folder / "checkpoints" / "best.ckpt"
+    run = train_door(*TINY_CNN, f"model.weights='{weights}'", folder="second")
+    weights.unlink()
+    evaluate.main([f"run={run.folder}"])
+    evaluate.main([f"run={run.folder}", "split=everything"])
+    assert len(list((run.folder / "evaluations").glob("*.json"))) == 2
+
+
+def test_a_run_never_starts_in_the_folder_of_another(train_door: Any) -> None:
+    run = train_door(*TINY_CNN)
+    before = (run.folder / "metrics.json").read_text()
+    refused = train_door(*TINY_CNN, "seed=2")
+    assert refused.status == 2
+    assert "holds a run already" in refused.err
+    assert (run.folder / "metrics.json").read_text() == before
+
+
+def test_hardware_that_is_not_there_is_said_in_one_sentence(train_door: Any) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has the hardware")
+    refused = train_door(*(o for o in TINY_CNN if o != "trainer=cpu"), "trainer=gpu")
+    assert refused.status == 2
+    assert refused.err.startswith("error: This machine cannot run trainer.accelerator=gpu")
+    assert len(refused.err.strip().splitlines()) == 1
+
+
+def test_values_in_brackets_are_shown_in_a_sweeps_table(train_door: Any) -> None:
+    swept = train_door("-m", *TINY_CNN, "split=signer", "split.holdout=[hand1],[hand2]", "trainer.max_epochs=1")
+    assert swept.status == 0, swept.err
+    assert "[hand1]" in swept.out
+    assert "[hand2]" in swept.out
+
+
 def test_a_trained_network_cannot_be_scored_as_another(train_door: Any) -> None:
     from src.errors import UserError
 
@@ -99,13 +149,13 @@ def test_a_failing_job_neither_stops_nor_hides_the_others(train_door: Any) -> No
     swept = train_door("-m", *TINY_MOBILENET, "freeze=top_k", "freeze.k=1,99,0", "seed=1,2", "trainer.max_epochs=1")
     assert swept.status == 1
     folders = sorted(folder.name for folder in swept.folder.iterdir() if folder.is_dir())
-    assert folders == ["0_k=1,seed=1", "1_k=1,seed=2", "2_k=99,seed=1", "3_k=99,seed=2", "4_k=0,seed=1", "5_k=0,seed=2"]
-    assert "freeze.k=99 is beyond this network" in (swept.folder / "2_k=99,seed=1" / "error.txt").read_text()
+    assert folders == [f"{n}_k-{k}__seed-{s}" for n, (k, s) in enumerate((k, s) for k in (1, 99, 0) for s in (1, 2))]
+    assert "freeze.k=99 is beyond this network" in (swept.folder / "2_k-99__seed-1" / "error.txt").read_text()
     table = {row["freeze.k"]: row for row in rows(swept.folder / "sweep.csv")}
     assert {k: (row["runs"], row["failed"]) for k, row in table.items()} == {
         "0": ("2", "0"), "1": ("2", "0"), "99": ("0", "2")
     }  # fmt: skip
-    assert "2_k=99,seed=1: freeze.k=99 is beyond this network" in swept.out
+    assert "2_k-99__seed-1: freeze.k=99 is beyond this network" in swept.out
     assert (swept.folder / "sweep.png").stat().st_size > 10_000
 
 

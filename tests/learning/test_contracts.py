@@ -1,5 +1,6 @@
 """The promises of a run: frozen stages stay bit for bit, a resumed run equals one never interrupted, seeds decide."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,64 @@ def test_resuming_refuses_a_setting_that_would_make_it_another_run(train_door: A
     refused = train_door(f"resume={run.folder}", "optimizer.lr=0.1")
     assert refused.status == 2
     assert "optimizer.lr cannot change" in refused.err
+
+
+def test_a_finished_run_is_not_resumed_and_stays_as_it_is(train_door: Any) -> None:
+    run = train_door(*TINY_MOBILENET, "freeze=all")
+    before = (run.folder / "metrics.json").read_text(), (run.folder / "stages.csv").read_text()
+    refused = train_door(f"resume={run.folder}")
+    assert refused.status == 2
+    assert "has finished: there is nothing to resume" in refused.err
+    assert before == ((run.folder / "metrics.json").read_text(), (run.folder / "stages.csv").read_text())
+
+
+@pytest.mark.parametrize(
+    "overrides", [["freeze=all"], ["freeze=all", "optimizer.lr=1e-12", "trainer.early_stopping_epochs=1"]]
+)
+def test_a_run_interrupted_after_its_last_epoch_is_finished_by_a_resume(
+    overrides: list[str], train_door: Any, monkeypatch: Any
+) -> None:
+    overrides = [*TINY_MOBILENET, *overrides, "trainer.max_epochs=5"]
+    whole = train_door(*overrides, folder="whole")
+
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("src.learning.training.predict", interrupted)
+        assert train_door(*overrides, folder="parts").status == 130
+    resumed = train_door(f"resume={whole.folder.parent / 'parts'}")
+    assert resumed.status == 0, resumed.err
+    parts = whole.folder.parent / "parts"
+    figures = json.loads((parts / "metrics.json").read_text())
+    assert figures["frozen_unchanged"] is True
+    for name in ("epochs", "best_epoch", "test/accuracy", "test/loss"):
+        assert figures[name] == whole.metrics[name]
+    assert differing(tensors(whole.folder), tensors(parts)) == set()
+
+
+def test_a_run_can_be_moved_between_its_interruption_and_its_resume(train_door: Any, interrupt: Any) -> None:
+    overrides = [*TINY_CNN, "trainer.max_epochs=4"]
+    whole = train_door(*overrides, folder="whole")
+    interrupt(3)
+    stopped = train_door(*overrides, folder="parts")
+    interrupt(None)
+    moved = stopped.folder.rename(stopped.folder.parent / "moved")
+    resumed = train_door(f"resume={moved}")
+    assert resumed.status == 0, resumed.err
+    assert differing(tensors(whole.folder, run_folder.BEST), tensors(moved, run_folder.BEST)) == set()
+    assert not stopped.folder.exists()
+
+
+def test_one_job_of_a_recipe_is_resumed_as_that_job(train_door: Any, interrupt: Any) -> None:
+    interrupt(1)
+    recipe = [o for o in TINY_CNN if not o.startswith(("model=", "freeze=", "split="))]
+    stopped = train_door("+seen_and_unseen=cnn_random", "hydra.mode=RUN", *recipe)
+    assert stopped.status == 130, stopped.err
+    interrupt(None)
+    resumed = train_door(f"resume={stopped.folder}")
+    assert resumed.status == 0, resumed.err
+    assert stopped.metrics["epochs"] == 2
 
 
 def test_the_same_seed_gives_the_same_run_and_another_seed_another(train_door: Any) -> None:
