@@ -72,7 +72,7 @@ class CnnConfig:
 class TimmConfig:
     family: str = MISSING  # mobilenetv2 | timm
     name: str = MISSING  # timm's name of the backbone
-    weights: str | None = None  # imagenet | a .safetensors or .ckpt file | null
+    weights: str | None = None  # hands | imagenet | a .safetensors or .ckpt file | null
     dropout: float = MISSING
     layer_decay: float = MISSING
 
@@ -352,6 +352,10 @@ def _check_model(model: DictConfig, check_files: bool) -> None:
         raise UserError(f"model.name={model.name} is no MobileNetV2: use model=timm model.name={model.name}.")
     if weights is None:
         return
+    if weights == "hands":
+        if model.get("name") != "mobilenetv2_100":
+            raise UserError("model.weights=hands fits model=mobilenetv2 alone: use imagenet, null or a file.")
+        return
     if weights == "imagenet":
         if model.family == "cnn":
             raise UserError(
@@ -361,7 +365,7 @@ def _check_model(model: DictConfig, check_files: bool) -> None:
     file = Path(weights)
     if file.suffix not in (".safetensors", ".ckpt"):
         raise UserError(
-            f"model.weights={weights} is not understood: use imagenet, null, or a .safetensors or .ckpt file."
+            f"model.weights={weights} is not understood: use hands, imagenet, null, or a .safetensors or .ckpt file."
         )
     if check_files and not file.is_file():
         raise UserError(f"model.weights={weights}: there is no such file.")

@@ -117,7 +117,7 @@ def train_door(
     from src import train
     from src.composition import command_line
 
-    def run(*arguments: str, folder: str = "run") -> Finished:
+    def run(*arguments: str, folder: str = "run", last: tuple[str, ...] = ()) -> Finished:
         target = tmp_path / folder
         multirun = "-m" in arguments
         resumes = any(argument.startswith("resume=") for argument in arguments)
@@ -126,7 +126,7 @@ def train_door(
             if resumes
             else (*_places(tiny_root, tiny_cache), f"hydra.{'sweep' if multirun else 'run'}.dir='{target}'")
         )
-        monkeypatch.setattr(sys, "argv", ["src.train", *arguments, *places])
+        monkeypatch.setattr(sys, "argv", ["src.train", *arguments, *places, *last])
         capsys.readouterr()
         status = 0
         try:

@@ -18,13 +18,15 @@ _OTHER_WAYS = (
     "(and freeze=none)"
 )
 _HUB_TIMEOUT_SECONDS = 5
+# MobileNetV2 1.0 trained on rendered hands by a task that never sees a sign; experiments/hands_weights says how.
+HANDS = Path(__file__).with_name("hands.safetensors")
 
 
 def load_weights(network: StagedNetwork, weights: str | None, backbone: str | None, image_size_px: int = 224) -> str:
     """Fill `network` in place; the head keeps its fresh weights unless the file is a run's own.
 
     Args:
-        weights: `imagenet`, a `.safetensors` or `.ckpt` file, or None.
+        weights: `hands`, `imagenet`, a `.safetensors` or `.ckpt` file, or None.
         backbone: timm's name of the backbone, or None for the CNN.
         image_size_px: what weights tied to a size (position embeddings) are fitted to.
 
@@ -39,7 +41,8 @@ def load_weights(network: StagedNetwork, weights: str | None, backbone: str | No
     if weights == "imagenet":
         tensors, source = _from_hub(backbone, image_size_px), f"imagenet ({backbone})"
     else:
-        tensors, source = read_tensors(Path(weights)), Path(weights).name
+        file = HANDS if weights == "hands" else Path(weights)
+        tensors, source = read_tensors(file), file.stem if weights == "hands" else file.name
     _fill(network, tensors, source, backbone)
     return source
 

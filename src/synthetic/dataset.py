@@ -18,7 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn, track
 
 from src.data.manifest import ImageRecord
 from src.errors import UserError
@@ -364,7 +364,7 @@ def write_folders(spec: RenderedSpec, folder: Path) -> Path:
         with table.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(_MANIFEST_COLUMNS)
-            for index in range(spec.images):
+            for index in track(range(spec.images), "rendering hands", console=Console(stderr=True), transient=True):
                 one = sample(spec, index)
                 path = Path(SIGNS[one.label]) / f"{index:06d}.png"
                 _, data = cv2.imencode(".png", one.image[..., ::-1])
