@@ -20,7 +20,7 @@ def test_a_network_learns_real_signs_and_is_tested_on_a_person_it_never_saw(trai
     run = train_door(
         *(o for o in TINY_CNN if not o.startswith(("datamodule.sources", "split"))),
         "datamodule.sources=[sign_digits,asl_dataset]", "split=signer", "split.holdout=[hand5]",
-        "split.validation=[hand4]", "trainer.max_epochs=4",
+        "split.validation=[hand4]", "trainer.max_epochs=4", "augmentation=none", "datamodule.batch_size=64",
         # After the fixture's own places, so that these win.
         last=(f"datamodule.root='{ROOT}'", f"datamodule.cache_dir='{tmp_path}/cache'"),
     )  # fmt: skip
