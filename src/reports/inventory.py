@@ -118,7 +118,7 @@ def _signers(records: Sequence[ImageRecord]) -> str:
     return f"{about}{len(signers)}{' + unknown' if unknown else ''}"
 
 
-_NAMES_SHOWN = 12
+_NAMES_SHOWN = 8
 
 
 def _signer_names(records: Sequence[ImageRecord]) -> str:

@@ -1,0 +1,57 @@
+"""Make weights that have seen hands and no sign: `python -m src.pretrain output=<file.safetensors>`.
+
+`images=14000 epochs=8 size=112 seed=0` say how many rendered hands, how often, how large and which. The pictures and a
+checkpoint lie under `cache=.cache`: the same command again goes on after the last finished epoch. The file holds the
+stages of MobileNetV2 below the head; `model=mobilenetv2 model.weights=<file.safetensors>` starts a run from it.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+from src.composition import speaking_plainly
+from src.errors import UserError
+
+_NUMBERS = {"images": "images", "epochs": "epochs", "size": "image_size_px", "seed": "seed"}
+_PATHS = ("output", "cache")
+_LARGEST_NUMBER = 2**31 - 1
+
+
+def main(arguments: list[str]) -> None:
+    """Render, train, and write the file.
+
+    Raises:
+        UserError: an argument is not understood, or a file cannot be written.
+    """
+    numbers: dict[str, int] = {}
+    paths = {"cache": Path(".cache")}
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if not equals or not value or key not in (*_PATHS, *_NUMBERS):
+            raise UserError(
+                f"'{argument}' is not understood: give {', '.join(f'{k}=…' for k in (*_PATHS, *_NUMBERS))}."
+            )
+        if key in _PATHS:
+            paths[key] = Path(value)
+        elif not (value.isascii() and value.isdigit()) or int(value) > _LARGEST_NUMBER:
+            raise UserError(f"{key}={value} must be a whole number from 0 to {_LARGEST_NUMBER}.")
+        else:
+            numbers[_NUMBERS[key]] = int(value)
+    if "output" not in paths:
+        raise UserError("Say where the weights go: output=<file.safetensors>.")
+    if paths["output"].suffix != ".safetensors" or paths["output"].is_dir():
+        raise UserError(f"output={paths['output']} must be a file that ends in .safetensors.")
+
+    from src.hardware import cores, machine
+    from src.learning.pretraining import Pretraining, pretrain
+
+    started = time.perf_counter()
+    figures = pretrain(Pretraining(**numbers), paths["output"], paths["cache"], cores())
+    minutes = (time.perf_counter() - started) / 60
+    print(f"{minutes:.0f} minutes on {machine()}")
+    print("  ".join(f"{name} {value:.4f}" for name, value in figures.items()))
+    print(f"Weights: {paths['output']}")
+
+
+if __name__ == "__main__":
+    speaking_plainly(main, sys.argv[1:], __doc__)
