@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from src.config import closest, validated
 from src.errors import UserError
+from src.run_folder import FAILURE_FILE
 
 PROJECT = Path(__file__).resolve().parent.parent
 CONF = PROJECT / "conf"
@@ -27,7 +28,7 @@ RESUMABLE_KEYS = (
     "datamodule.cache_dir",
     "trainer.progress",
 )
-FAILURE_FILE = "error.txt"
+
 _RESUME = "FINGERSPELL_RESUME"
 _LAST_CHECKPOINT = "checkpoints/last.ckpt"
 _ONE_RUN = ("hydra.mode=RUN",)  # a recipe asks for a sweep; one job of it, started alone, must not

@@ -7,10 +7,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from src import hardware
+from src import hardware, run_folder
 from src.data.datamodule import SignDataModule
 from src.errors import UserError
-from src.learning import run_folder
 from src.learning.classifier import SignClassifier
 from src.learning.scoring import (
     PREDICTION_COLUMNS,

@@ -30,9 +30,9 @@ from torch.nn import functional
 
 from src.errors import UserError
 from src.hardware import best_precision
-from src.learning.run_folder import commit
 from src.nets.mobilenetv2 import build_mobilenetv2
 from src.nets.stages import SequentialNetwork
+from src.run_folder import commit
 from src.synthetic.dataset import RENDERER_VERSION, RandomPoses, RenderedSpec, random_poses
 from src.synthetic.skeleton import ANGLE_LIMITS, KEYPOINTS, NUM_ANGLES, NUM_KEYPOINTS
 

@@ -12,11 +12,10 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.strategies import DDPStrategy
 
-from src import hardware
+from src import hardware, run_folder
 from src.data.datamodule import SignDataModule
 from src.data.split import Split
 from src.errors import UserError
-from src.learning import run_folder
 from src.learning.checkpoints import RunCheckpoint, StopsForGood
 from src.learning.classifier import SignClassifier
 from src.learning.dashboard import Dashboard

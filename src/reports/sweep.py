@@ -15,9 +15,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from src.composition import FAILURE_FILE
 from src.errors import UserError
-from src.learning.run_folder import METRICS
+from src.run_folder import FAILURE_FILE, METRICS
 from src.writing import write_text
 
 TABLE = "sweep.csv"

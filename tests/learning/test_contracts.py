@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from src.learning import run_folder
+from src import run_folder
 from src.learning.freeze import FreezeBroken, FreezeSchedule
 from src.learning.progress import Stopwatch
 from src.nets.build import build_network
