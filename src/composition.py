@@ -384,6 +384,34 @@ def _checked(cfg: DictConfig) -> DictConfig:
     return validated(cfg)
 
 
+def named_values(arguments: Sequence[str], known: Sequence[str]) -> dict[str, str]:
+    """`key=value` arguments of a door that composes no config; the last of two equal keys counts.
+
+    Raises:
+        UserError: an argument is not `key=value`, or its key is not one of `known`.
+    """
+    values: dict[str, str] = {}
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if not equals or not value or key not in known:
+            raise UserError(
+                f"'{argument}' is not understood{closest(key, list(known))}: give {', '.join(f'{k}=…' for k in known)}."
+            )
+        values[key] = value
+    return values
+
+
+def whole_number(key: str, value: str, least: int = 0, most: int = 2**31 - 1) -> int:
+    """The number that `key=value` gives.
+
+    Raises:
+        UserError: it is not a whole number in range.
+    """
+    if not (value.isascii() and value.isdigit()) or not least <= int(value) <= most:
+        raise UserError(f"{key}={value} must be a whole number from {least} to {most}.")
+    return int(value)
+
+
 def speaking_plainly(main: Callable[[list[str]], None], arguments: list[str], help_text: str | None) -> None:
     """Run a door's `main`; `--help` prints its text, and a user's mistake ends with one sentence and status 2."""
     if any(argument in ("-h", "--help") for argument in arguments):

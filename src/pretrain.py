@@ -9,12 +9,11 @@ import sys
 import time
 from pathlib import Path
 
-from src.composition import speaking_plainly
+from src.composition import named_values, speaking_plainly, whole_number
 from src.errors import UserError
 
 _NUMBERS = {"images": "images", "epochs": "epochs", "size": "image_size_px", "seed": "seed"}
 _PATHS = ("output", "cache")
-_LARGEST_NUMBER = 2**31 - 1
 
 
 def main(arguments: list[str]) -> None:
@@ -23,20 +22,9 @@ def main(arguments: list[str]) -> None:
     Raises:
         UserError: an argument is not understood, or a file cannot be written.
     """
-    numbers: dict[str, int] = {}
-    paths = {"cache": Path(".cache")}
-    for argument in arguments:
-        key, equals, value = argument.partition("=")
-        if not equals or not value or key not in (*_PATHS, *_NUMBERS):
-            raise UserError(
-                f"'{argument}' is not understood: give {', '.join(f'{k}=…' for k in (*_PATHS, *_NUMBERS))}."
-            )
-        if key in _PATHS:
-            paths[key] = Path(value)
-        elif not (value.isascii() and value.isdigit()) or int(value) > _LARGEST_NUMBER:
-            raise UserError(f"{key}={value} must be a whole number from 0 to {_LARGEST_NUMBER}.")
-        else:
-            numbers[_NUMBERS[key]] = int(value)
+    values = named_values(arguments, (*_PATHS, *_NUMBERS))
+    numbers = {_NUMBERS[key]: whole_number(key, value) for key, value in values.items() if key in _NUMBERS}
+    paths = {"cache": Path(".cache")} | {key: Path(value) for key, value in values.items() if key in _PATHS}
     if "output" not in paths:
         raise UserError("Say where the weights go: output=<file.safetensors>.")
     if paths["output"].suffix != ".safetensors" or paths["output"].is_dir():

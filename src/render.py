@@ -8,7 +8,7 @@ sets. Beside the folders, manifest.csv gives each picture's sign, signer, box an
 import sys
 from pathlib import Path
 
-from src.composition import speaking_plainly
+from src.composition import named_values, speaking_plainly, whole_number
 from src.errors import UserError
 
 _NUMBERS = {"images": 3600, "signers": 40, "size": 128, "seed": 0}
@@ -21,19 +21,9 @@ def main(arguments: list[str]) -> None:
     Raises:
         UserError: an argument is not understood, or a file cannot be written.
     """
-    numbers, files = dict(_NUMBERS), {}
-    for argument in arguments:
-        key, equals, value = argument.partition("=")
-        if not equals or not value or key not in (*_NUMBERS, *_FILES):
-            raise UserError(
-                f"'{argument}' is not understood: give {', '.join(f'{k}=…' for k in (*_FILES, *_NUMBERS))}."
-            )
-        if key in _NUMBERS:
-            if not value.isdigit():
-                raise UserError(f"{key}={value} must be a whole number.")
-            numbers[key] = int(value)
-        else:
-            files[key] = Path(value)
+    values = named_values(arguments, (*_FILES, *_NUMBERS))
+    numbers = _NUMBERS | {key: whole_number(key, value) for key, value in values.items() if key in _NUMBERS}
+    files = {key: Path(value) for key, value in values.items() if key in _FILES}
     if not files:
         raise UserError("Say what to make: output=<folder>, chart=<file.png> or sheet=<file.png>.")
 
