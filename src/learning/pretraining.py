@@ -128,8 +128,6 @@ def pretrain(recipe: Pretraining, output: Path, cache_dir: Path, processes: int 
         torch.manual_seed(recipe.seed)
         pupil = Pupil()
     pupil.to(device, memory_format=torch.channels_last)
-    if device.type == "cpu":
-        _stride_afterwards(pupil)
     optimizer = _optimizer(pupil, recipe)
     checkpoint = Path(cache_dir) / f"pretraining-{recipe.key}.pt"
     best: dict[str, float] = {}
@@ -306,22 +304,6 @@ def losses(outputs: Tensor, cells: Tensor, targets: dict[str, Tensor]) -> dict[s
         cells.float().flatten(2).flatten(0, 1), cell.flatten(), ignore_index=_NO_CELL
     )
     return parts
-
-
-def _stride_afterwards(network: nn.Module) -> None:
-    """Let depthwise convolutions of stride 2 compute every place and keep every second: the same numbers to the bit.
-
-    The gradient of a strided depthwise convolution is so slow on a CPU (torch 2.14: four of them take most of a step)
-    that training becomes more than twice as fast this way.
-    """
-
-    def every_second(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        return output[:, :, ::2, ::2].contiguous(memory_format=torch.channels_last)
-
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d) and module.groups == module.in_channels and module.stride == (2, 2):
-            module.stride = (1, 1)
-            module.register_forward_hook(every_second)
 
 
 def _total(parts: dict[str, Tensor]) -> Tensor:

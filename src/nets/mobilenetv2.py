@@ -8,6 +8,7 @@ import timm
 from torch import nn
 
 from src.errors import UserError
+from src.nets.depthwise import stride_afterwards
 from src.nets.stages import Rescale, SequentialNetwork
 
 
@@ -22,6 +23,7 @@ def build_mobilenetv2(classes: int, name: str = "mobilenetv2_100", dropout: floa
             f"model.name={name} is not known to timm: choose from {', '.join(timm.list_models('mobilenetv2*'))}."
         )
     backbone = timm.create_model(name, pretrained=False, num_classes=classes, drop_rate=dropout)
+    stride_afterwards(backbone)
     stages: dict[str, nn.Module] = {"stem": nn.Sequential(backbone.conv_stem, backbone.bn1)}
     stages |= {f"block{number}": block for number, block in enumerate(backbone.blocks, start=1)}
     stages["neck"] = nn.Sequential(backbone.conv_head, backbone.bn2, backbone.global_pool)

@@ -8,6 +8,7 @@ from timm.models._manipulate import group_with_matcher
 from torch import Tensor, nn
 
 from src.errors import UserError
+from src.nets.depthwise import stride_afterwards
 from src.nets.stages import Rescale, StagedNetwork
 
 
@@ -22,6 +23,7 @@ class TimmNetwork(StagedNetwork):
         super().__init__()
         self.model = _create(name, classes, image_size_px, dropout)
         self.rescale = Rescale(self.model.default_cfg["mean"], self.model.default_cfg["std"])
+        stride_afterwards(self.model)
         modules, loose = _stages(self.model)
         self.declare_stages(modules, loose)
 

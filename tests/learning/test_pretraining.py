@@ -118,22 +118,6 @@ def test_no_sign_is_posed_or_asked_for(fresh, tmp_path: Path, monkeypatch: pytes
     pretrain(one_epoch, tmp_path / "unsigned.safetensors", fresh())
 
 
-def test_striding_afterwards_changes_no_number():
-    pictures = torch.rand(4, 3, 64, 64, dtype=torch.float64)
-    answers, gradients = [], []
-    for quick in (False, True):
-        torch.manual_seed(0)
-        pupil = pretraining.Pupil().double()
-        if quick:
-            pretraining._stride_afterwards(pupil)
-        answer, cells = pupil(pictures)
-        (answer.square().mean() + cells.square().mean()).backward()
-        answers.append(answer)
-        gradients.append(pupil.network.stages["stem"][0].weight.grad)
-    assert torch.allclose(*answers)
-    assert torch.allclose(*gradients)
-
-
 def test_people_of_pretraining_are_in_no_rendered_set_of_the_config():
     from src.config import RANGES
 
