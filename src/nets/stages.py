@@ -4,7 +4,8 @@ Freezing, optimizer groups, the summary table, the cached prefix and plots all t
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -108,6 +109,25 @@ class StagedNetwork(nn.Module):
                 module.train(learns and self.training)
         self._trained = trained
 
+    def prefix(self, images: Tensor, cuts: Sequence[int]) -> Iterator[tuple[int, tuple[Tensor, ...]]]:
+        """For each of `cuts`, ascending: the cut and what leaves the first `cut` stages, computed in one pass.
+
+        Args:
+            images: `(batch, 3, height, width)` uint8, or float in [0, 1].
+            cuts: numbers of stages, each from 1 to the number of stages.
+
+        Yields:
+            `(cut, activations)`; mostly one tensor `(batch, …)`, several where branches cross the cut.
+
+        Raises:
+            UserError: this network cannot be cut there.
+        """
+        raise NotImplementedError
+
+    def suffix(self, activations: tuple[Tensor, ...], cut: int) -> Tensor:
+        """Logits `(batch, classes)` from what left the first `cut` stages; `prefix` then `suffix` is `forward`."""
+        raise NotImplementedError
+
     def train(self, mode: bool = True) -> "StagedNetwork":
         """As `nn.Module.train`, except that frozen stages stay in evaluation mode."""
         super().train(mode)
@@ -130,12 +150,26 @@ class SequentialNetwork(StagedNetwork):
 
     def forward(self, images: Tensor) -> Tensor:
         """`(batch, 3, height, width)` uint8, or float in [0, 1] → logits `(batch, classes)`."""
-        stages = list(self.stages.values())
-        # The prefix is a fixed function: no graph is built and no activation kept for it.
-        with torch.no_grad():
+        # The frozen prefix is a fixed function: no graph is built and no activation kept for it.
+        with torch.no_grad() if self.frozen_prefix else nullcontext():
             x = self.rescale(images)
-            for stage in stages[: self.frozen_prefix]:
+            for stage in self._between(0, self.frozen_prefix):
                 x = stage(x)
-        for stage in stages[self.frozen_prefix :]:
+        return self.suffix((x,), self.frozen_prefix)
+
+    def prefix(self, images: Tensor, cuts: Sequence[int]) -> Iterator[tuple[int, tuple[Tensor, ...]]]:
+        x, done = self.rescale(images), 0
+        for cut in sorted(cuts):
+            for stage in self._between(done, cut):
+                x = stage(x)
+            done = cut
+            yield cut, (x,)
+
+    def suffix(self, activations: tuple[Tensor, ...], cut: int) -> Tensor:
+        (x,) = activations
+        for stage in self._between(cut, len(self.stages)):
             x = stage(x)
         return x
+
+    def _between(self, first: int, last: int) -> list[nn.Module]:
+        return list(self.stages.values())[first:last]

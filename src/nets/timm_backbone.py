@@ -1,5 +1,7 @@
 """Any other timm backbone, its stages derived from timm's own group matcher."""
 
+from collections.abc import Iterator, Sequence
+
 import timm
 import torch
 
@@ -8,6 +10,7 @@ from timm.models._manipulate import group_with_matcher
 from torch import Tensor, nn
 
 from src.errors import UserError
+from src.nets.cutting import TracedModel
 from src.nets.depthwise import stride_afterwards
 from src.nets.stages import Rescale, StagedNetwork
 
@@ -26,10 +29,29 @@ class TimmNetwork(StagedNetwork):
         stride_afterwards(self.model)
         modules, loose = _stages(self.model)
         self.declare_stages(modules, loose)
+        self._traced: dict[tuple[bool, torch.device], TracedModel] = {}
 
     def forward(self, images: Tensor) -> Tensor:
         """`(batch, 3, height, width)` uint8, or float in [0, 1] → logits `(batch, classes)`."""
         return self.model(self.rescale(images))
+
+    def prefix(self, images: Tensor, cuts: Sequence[int]) -> Iterator[tuple[int, tuple[Tensor, ...]]]:
+        return self._trace().before(self.rescale(images), cuts)
+
+    def suffix(self, activations: tuple[Tensor, ...], cut: int) -> Tensor:
+        return self._trace().after(activations, cut)
+
+    def _trace(self) -> TracedModel:
+        # timm writes `training` into some functional calls, and moving to a device replaces buffers.
+        key = self.training, self.rescale.mean.device
+        if key not in self._traced:
+            modules = [self.modules_of(stage) for stage in self.stage_names]
+            tensors = [self._loose_tensors_of.get(stage, ()) for stage in self.stage_names]
+            self._traced[key] = TracedModel(self.model, modules, tensors)
+        return self._traced[key]
+
+    def __getstate__(self) -> dict[str, object]:
+        return self.__dict__ | {"_traced": {}}  # a copy has modules of its own
 
 
 def size_arguments(name: str, image_size_px: int) -> dict[str, int]:
