@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import DataLoader, Dataset
@@ -11,6 +12,7 @@ from src import hardware
 from src.config import signs_of
 from src.data.augment import Augmentation, Draws
 from src.data.collect import Collection, ReadyMade, collect
+from src.data.duplicates import find_duplicates
 from src.data.loading import Batch, CutBatch, EpochSampler, PixelDataset, as_it_is, limit_threads
 from src.data.manifest import Finding, ImageRecord, Manifest
 from src.data.pixel_cache import Pixels
@@ -61,6 +63,7 @@ class SignDataModule(pl.LightningDataModule):
     Attributes (after `prepare`):
         manifest: every usable image.
         findings: files left out or converted.
+        groups: (images,) int64: duplicates, near-duplicates and bursts share a number; see `src.data.duplicates`.
         split: which image is in which part.
         draws: which random draw an image gets in which epoch.
         inputs: what loaders show in place of the images of a part, or None.
@@ -69,6 +72,7 @@ class SignDataModule(pl.LightningDataModule):
 
     manifest: Manifest
     findings: list[Finding]
+    groups: np.ndarray
     split: Split
     pixels: Pixels
 
@@ -98,6 +102,7 @@ class SignDataModule(pl.LightningDataModule):
                     f"datamodule.signs={signs} leaves no image of {', '.join(self.cfg.datamodule.sources)}."
                 )
             self.manifest, self.pixels = self.manifest.subset(chosen), self.pixels.subset(chosen)
+        self.groups = find_duplicates(self.manifest, self.pixels, Path(self.cfg.datamodule.cache_dir)).groups
         self.split = split_manifest(self.manifest, self.cfg.split)
 
     def dataset(self, part: str) -> PixelDataset:
