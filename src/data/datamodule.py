@@ -103,7 +103,7 @@ class SignDataModule(pl.LightningDataModule):
                 )
             self.manifest, self.pixels = self.manifest.subset(chosen), self.pixels.subset(chosen)
         self.groups = find_duplicates(self.manifest, self.pixels, Path(self.cfg.datamodule.cache_dir)).groups
-        self.split = split_manifest(self.manifest, self.cfg.split)
+        self.split = split_manifest(self.manifest, self.cfg.split, self.groups)
 
     def dataset(self, part: str) -> PixelDataset:
         """The images of `train` (augmented), `val` or `test`."""

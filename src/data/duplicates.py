@@ -25,6 +25,7 @@ import zipfile
 from collections.abc import Collection as Names
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -104,7 +105,7 @@ def find_duplicates(
 
 
 def leaked_share(groups: np.ndarray, train: np.ndarray, test: np.ndarray) -> float:
-    """The share of test images that have a near-duplicate in training, from 0 to 1.
+    """The share of test images, from 0 to 1, that have one of their group in training: a near-duplicate or burst frame.
 
     Args:
         groups: (images,) int64, as in `Duplicates`.
@@ -166,7 +167,7 @@ def bursts(manifest: Manifest) -> np.ndarray:
     groups = np.arange(len(manifest))
     numbered = [(r.source, r.label, r.signer, r.frame, i) for i, r in enumerate(manifest) if r.frame != NO_FRAME]
     numbered.sort()
-    for before, after in zip(numbered, numbered[1:], strict=False):
+    for before, after in pairwise(numbered):
         if before[:3] == after[:3] and after[3] - before[3] <= 1:
             groups[after[4]] = groups[before[4]]
     everyone = np.arange(len(manifest))

@@ -5,10 +5,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 from src import hardware, run_folder
 from src.data.datamodule import SignDataModule
+from src.data.duplicates import leaked_share
 from src.errors import UserError
 from src.learning.classifier import SignClassifier
 from src.learning.scoring import (
@@ -47,7 +49,8 @@ def evaluate(run: Path, cfg: DictConfig, name: str) -> dict[str, Any]:
     """Score a run's best checkpoint on the test set of `cfg`; print and write `evaluations/<name>.json` and `.csv`.
 
     Returns:
-        The figures, and `seen_in_training`: how many of the test images the run was trained on.
+        The figures, and how much of the test set the run knew: `seen_in_training` counts the images that it was trained
+        on, `leaked_test_percent` those that have a near-duplicate among them (where the sources hold both).
 
     Raises:
         UserError: no checkpoint, no images, or a split that they do not allow.
@@ -60,6 +63,7 @@ def evaluate(run: Path, cfg: DictConfig, name: str) -> dict[str, Any]:
     test = predict(scoring_trainer(cfg, precision), classifier, data.test_dataloader(), data.manifest.labels)
     part_of = run_folder.read_split(run)
     seen = Counter(part_of.get(data.manifest[int(index)].name, "") for index in test.indices)
+    trained = np.array([i for i, record in enumerate(data.manifest) if part_of.get(record.name) == "train"], dtype=int)
     split = data.split
     metrics = {
         **{f"test/{figure}": value for figure, value in test.scores().items()},
@@ -71,6 +75,7 @@ def evaluate(run: Path, cfg: DictConfig, name: str) -> dict[str, Any]:
         "test_images": len(test.labels),
         "seen_in_training": seen["train"],
         "seen_in_validation": seen["val"],
+        "leaked_test_percent": round(100 * leaked_share(data.groups, trained, test.indices), 2),
         "precision": precision,
         "commit": run_folder.commit(),
         "machine": hardware.machine(),

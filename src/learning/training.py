@@ -232,6 +232,7 @@ def _metrics(
         "validation": ",".join(split.validation),
         "validation_rule": split.validation_rule,
         "split_notes": " ".join(split.notes),
+        "leaked_test_percent": round(100 * split.leaked_share, 2),
         "sources": ",".join(cfg.datamodule.sources),
         "train_images": len(split.train),
         "val_images": len(val.labels),

@@ -62,6 +62,10 @@ def print_data(manifest: Manifest, split: Split, left_out: int, console: Console
         where = ", ".join(f"{source} {n}" for source, n in sorted(count.items()))
         table.add_row(part, str(len(indices)), str(len(set(labels[indices]))), where, who)
     console.print(table)
+    if split.name != "random":  # which says so in its notes
+        console.print(
+            f"  {split.leaked_share:.1%} of the test images have a near-duplicate in training.", highlight=False
+        )
     for note in split.notes:
         console.print(f"  [yellow]note[/] {escape(note)}", highlight=False)
     if left_out:
@@ -108,6 +112,7 @@ def print_result(metrics: Mapping[str, Any], run_dir: Path, console: Console | N
     for name, title in _SHOWN_FIGURES:
         table.add_row(title, f"{metrics[f'val/{name}']:.1%}", f"{metrics[f'test/{name}']:.1%}")
     table.add_row("images", str(metrics["val_images"]), str(metrics["test_images"]))
+    table.add_row("near-duplicates in training", "", _leak(metrics))
     console.print(table)
     console.print(
         f"  best epoch {metrics['best_epoch']} of {metrics['epochs']}, "
@@ -128,6 +133,7 @@ def print_evaluation(metrics: Mapping[str, Any], file: Path, console: Console | 
     for name, title in _SHOWN_FIGURES:
         table.add_row(title, f"{metrics[f'test/{name}']:.1%}")
     table.add_row("images", str(metrics["test_images"]))
+    table.add_row("near-duplicates in training", _leak(metrics))
     console.print(table)
     for part, what in (("training", "was trained on"), ("validation", "chose its best epoch by")):
         if count := metrics[f"seen_in_{part}"]:
@@ -143,9 +149,17 @@ def print_evaluation(metrics: Mapping[str, Any], file: Path, console: Console | 
 
 
 def protocol(metrics: Mapping[str, Any]) -> str:
-    """The protocol that a run's figures were taken by, in a line."""
+    """The protocol that a run's figures were taken by, in a line, with what it leaks."""
     holdout = f" with {metrics['holdout']} held out" if metrics["holdout"] else ""
-    return f"Result on {metrics['sources']}, split={metrics['split']}{holdout}"
+    leaked = metrics["leaked_test_percent"]
+    leaks = f", {leaked:.0f}% of the test images with a near-duplicate in training" if leaked else ""
+    return f"Result on {metrics['sources']}, split={metrics['split']}{holdout}{leaks}"
+
+
+def _leak(metrics: Mapping[str, Any]) -> str:
+    """What part of the test set has a near-duplicate in training; in yellow where there is any."""
+    percent = metrics["leaked_test_percent"]
+    return f"[yellow]{percent:.1f}%[/]" if percent else "none"
 
 
 def _short(path: Path) -> str:
