@@ -32,7 +32,7 @@ RESUMABLE_KEYS = (
 
 _RESUME = "FINGERSPELL_RESUME"
 _LAST_CHECKPOINT = "checkpoints/last.ckpt"
-_ONE_RUN = ("hydra.mode=RUN",)  # a recipe asks for a sweep; one job of it, started alone, must not
+ONE_RUN = ("hydra.mode=RUN",)  # a recipe asks for a sweep; one job of it, started alone, must not
 
 _MAX_NAME_CHARACTERS = 120
 _UNIQUE = uuid.uuid4().hex[:6]
@@ -273,7 +273,7 @@ def _resumed(arguments: list[str]) -> list[str]:
         )
     os.environ[_RESUME] = str(run)  # the other processes of a distributed run inherit it
     # The folder keeps its own .hydra: what a resumed run was started with is what the first command said.
-    return [*recorded, *added, *_ONE_RUN, f"hydra.run.dir='{run}'", "hydra.output_subdir=null"]
+    return [*recorded, *added, *ONE_RUN, f"hydra.run.dir='{run}'", "hydra.output_subdir=null"]
 
 
 def _flat(cfg: DictConfig, prefix: str = "") -> dict[str, object]:
@@ -374,7 +374,7 @@ def command_line(task: Callable[[DictConfig, Path], object], after_sweep: Callab
         _swept[:] = _freezes_of(command, dict(hydra_cfg.sweeper.params or {}), hydra_cfg.overrides.task)
         sys.argv[1:] = [
             *hydra_cfg.overrides.task,
-            *_ONE_RUN,
+            *ONE_RUN,
         ]  # what Lightning starts the other processes of this job with
         try:
             one_of_many(cfg, run_dir)

@@ -75,12 +75,12 @@ def tiny_config(tiny_root: Path, tiny_cache: Path) -> Callable[..., DictConfig]:
     from src.composition import compose
 
     def config(*overrides: str) -> DictConfig:
-        return compose([*_places(tiny_root, tiny_cache), *overrides])
+        return compose([*tiny_places(tiny_root, tiny_cache), *overrides])
 
     return config
 
 
-def _places(root: Path, cache: Path) -> tuple[str, str, str]:
+def tiny_places(root: Path, cache: Path) -> tuple[str, str, str]:
     return f"datamodule.root='{root}'", f"datamodule.cache_dir='{cache}'", "trainer.progress=false"
 
 
@@ -124,7 +124,7 @@ def train_door(
         places = (
             ()
             if resumes
-            else (*_places(tiny_root, tiny_cache), f"hydra.{'sweep' if multirun else 'run'}.dir='{target}'")
+            else (*tiny_places(tiny_root, tiny_cache), f"hydra.{'sweep' if multirun else 'run'}.dir='{target}'")
         )
         monkeypatch.setattr(sys, "argv", ["src.train", *arguments, *places, *last])
         capsys.readouterr()

@@ -191,7 +191,7 @@ def test_a_planted_duplicate_of_a_test_image_is_not_trained_on_and_the_split_say
 def test_a_set_that_is_there_twice_cannot_be_trained_on_one_copy_and_tested_on_the_other() -> None:
     images = both(manifest(["a"]), manifest(["x"], "sign_digits"))
     groups = np.arange(len(images)) % (len(images) // 2)
-    with pytest.raises(UserError, match="leaves the train set empty .* the same pictures are on both sides"):
+    with pytest.raises(UserError, match=r"leaves the train set empty .* the same pictures are on both sides"):
         split_manifest(images, cfg("split=source", "split.holdout=[sign_digits]"), groups)
 
 
