@@ -127,39 +127,12 @@ def near_groups(prints: np.ndarray, least: float = NEAR) -> np.ndarray:
         least: the smallest cosine that joins two images.
     """
     groups = np.arange(len(prints))
-    for rows, columns, cosines in _tiles(prints, "looking for near-duplicates"):
+    for rows, columns, cosines in _tiles(prints):
         first, second = np.nonzero(cosines >= least)
         first, second = first + rows, second + columns
         apart = groups[first] != groups[second]
         groups = _joined(groups, first[apart], second[apart])
     return groups
-
-
-def nearest(prints: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The `count` nearest other images of each image, best first.
-
-    Args:
-        prints: (images, dimensions) float32 unit vectors.
-        count: at most one less than there are images.
-
-    Returns:
-        (images, count) int64 indices, and (images, count) float32 cosines.
-    """
-    total = len(prints)
-    which = np.zeros((total, count), dtype=np.int64)
-    cosine = np.full((total, count), -np.inf, dtype=np.float32)
-    for rows, columns, cosines in _tiles(prints, "looking for neighbours", both_ways=True):
-        here = slice(rows, rows + len(cosines))
-        inside = np.arange(max(rows, columns), min(rows + len(cosines), columns + cosines.shape[1]))
-        cosines[inside - rows, inside - columns] = -np.inf  # an image is not its own neighbour
-        take = min(count, cosines.shape[1])
-        best = np.argpartition(-cosines, take - 1, axis=1)[:, :take]
-        candidates = np.concatenate([which[here], best + columns], axis=1)
-        values = np.concatenate([cosine[here], np.take_along_axis(cosines, best, axis=1)], axis=1)
-        order = np.argsort(-values, axis=1, kind="stable")[:, :count]
-        which[here] = np.take_along_axis(candidates, order, axis=1)
-        cosine[here] = np.take_along_axis(values, order, axis=1)
-    return which, cosine
 
 
 def bursts(manifest: Manifest) -> np.ndarray:
@@ -186,17 +159,19 @@ def _joined(groups: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.nda
     return np.unique(component, return_index=True)[1][component].astype(np.int64)
 
 
-def _tiles(prints: np.ndarray, title: str, both_ways: bool = False) -> Iterator[tuple[int, int, np.ndarray]]:
-    """Tiles of the cosines of all pairs: first row, first column, (rows, columns) float32.
-
-    Without `both_ways` each pair comes once or more often, but no tile lies wholly below the diagonal.
-    """
+def _tiles(prints: np.ndarray) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Tiles of the cosines of all pairs, each pair at least once: first row, first column, (rows, columns) float32."""
     total = len(prints)
-    with progress(title, total) as advance:
+    pairs = total * (total + 1) // 2
+    with progress("looking for near-duplicates", total) as advance:
+        done = 0
         for row in range(0, total, _ROWS):
-            for column in range(0 if both_ways else row, total, _COLUMNS):
+            for column in range(row, total, _COLUMNS):
                 yield row, column, prints[row : row + _ROWS] @ prints[column : column + _COLUMNS].T
-            advance(min(_ROWS, total - row))
+            left = max(0, total - row - _ROWS)
+            share = round(total * (1 - left * (left + 1) / 2 / pairs))  # the first rows meet the most images
+            advance(share - done)
+            done = share
 
 
 def _digests_and_fingerprints(
