@@ -12,18 +12,22 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from scipy.linalg import solve
 
 from src.data.collect import Collection
 from src.data.duplicates import NEAR, Duplicates, find_duplicates, fingerprints
 from src.data.manifest import UNKNOWN_SIGNER, Manifest
-from src.data.pixel_cache import Pixels, progress
+from src.data.pixel_cache import Pixels
+from src.progress import progress
 from src.signs.labels import HANDSHAPE_OF, NUM_SIGNS
 
 # How much further the vote for another sign must be ahead of the vote for the label, each about 0 to 1.
 DOUBTFUL = 0.35
 _FOLDS = 5
-_RIDGE = 5000.0
+_RIDGE = 2.0  # an image
 _SIDE_PX, _CELLS, _DIRECTIONS = 64, 8, 9
+_ROW, _COLUMN = np.indices((_SIDE_PX, _SIDE_PX)) // (_SIDE_PX // _CELLS)
+_FIRST_BIN = (_ROW * _CELLS + _COLUMN) * _DIRECTIONS  # of each pixel's cell
 _FAINT = 20.0  # grey levels: gradients of a block below this are noise and are not blown up
 _FEWEST = 40  # images of a source that a vote can be taken among
 _SAMPLE = 1500  # images of a source whose neighbours are looked up for pairs to show
@@ -215,8 +219,8 @@ def _votes(features: np.ndarray, labels: np.ndarray, fold: np.ndarray) -> np.nda
     all_squares, all_products = squares.sum(axis=0), products.sum(axis=0)
     votes = np.zeros((len(labels), NUM_SIGNS), dtype=np.float32)
     for number, rows in enumerate(members):
-        left = all_squares - squares[number] + _RIDGE * np.eye(width, dtype=np.float32)
-        weights = np.linalg.solve(left, all_products - products[number])
+        left = all_squares - squares[number] + _RIDGE * len(labels) * np.eye(width, dtype=np.float32)
+        weights = solve(left, all_products - products[number], assume_a="pos", overwrite_a=True, check_finite=False)
         for start in range(0, len(rows), 4096):
             batch = rows[start : start + 4096]
             votes[batch] = standardised(batch) @ weights
@@ -242,12 +246,9 @@ def _oriented(picture: np.ndarray) -> np.ndarray:
     place = (angle % np.pi) * (_DIRECTIONS / np.pi)
     below = np.floor(place).astype(np.int64)
     upper = (place - below) * strength
-    cell = _SIDE_PX // _CELLS
-    row, column = np.indices(grey.shape) // cell
-    at = (row * _CELLS + column) * _DIRECTIONS
     bins = _CELLS * _CELLS * _DIRECTIONS
-    histogram = np.bincount((at + below % _DIRECTIONS).ravel(), (strength - upper).ravel(), bins)
-    histogram += np.bincount((at + (below + 1) % _DIRECTIONS).ravel(), upper.ravel(), bins)
+    histogram = np.bincount((_FIRST_BIN + below % _DIRECTIONS).ravel(), (strength - upper).ravel(), bins)
+    histogram += np.bincount((_FIRST_BIN + (below + 1) % _DIRECTIONS).ravel(), upper.ravel(), bins)
     cells = histogram.reshape(_CELLS, _CELLS, _DIRECTIONS)
     corners = [cells[top : top + _CELLS - 1, left : left + _CELLS - 1] for top in (0, 1) for left in (0, 1)]
     block = np.concatenate(corners, axis=2)

@@ -1,6 +1,7 @@
 """The LightningDataModule: sources to manifest, manifest to split, split to loaders."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,22 @@ def collected(cfg: DictConfig) -> Collection:
     )
 
 
+def chosen_signs(collection: Collection, cfg: DictConfig) -> Collection:
+    """The images of `datamodule.signs`.
+
+    Raises:
+        UserError: there are none.
+    """
+    wanted = signs_of(cfg)
+    if len(wanted) == NUM_SIGNS:
+        return collection
+    chosen = [i for i, record in enumerate(collection.manifest) if record.label in wanted]
+    if not chosen:
+        signs = " ".join(SIGNS[label] for label in wanted)
+        raise UserError(f"datamodule.signs={signs} leaves no image of {', '.join(cfg.sources)}.")
+    return replace(collection, manifest=collection.manifest.subset(chosen), pixels=collection.pixels.subset(chosen))
+
+
 class SignDataModule(pl.LightningDataModule):
     """All images of a run, divided by its protocol.
 
@@ -90,18 +107,9 @@ class SignDataModule(pl.LightningDataModule):
         Raises:
             UserError: no images, or a split that they do not allow.
         """
-        collection = collected(self.cfg.datamodule)
+        collection = chosen_signs(collected(self.cfg.datamodule), self.cfg.datamodule)
         self.findings = collection.findings
         self.manifest, self.pixels = collection.manifest, collection.pixels
-        wanted = signs_of(self.cfg.datamodule)
-        if len(wanted) < NUM_SIGNS:
-            chosen = [i for i, record in enumerate(self.manifest) if record.label in wanted]
-            if not chosen:
-                signs = " ".join(SIGNS[label] for label in wanted)
-                raise UserError(
-                    f"datamodule.signs={signs} leaves no image of {', '.join(self.cfg.datamodule.sources)}."
-                )
-            self.manifest, self.pixels = self.manifest.subset(chosen), self.pixels.subset(chosen)
         self.groups = find_duplicates(self.manifest, self.pixels, Path(self.cfg.datamodule.cache_dir)).groups
         self.split = split_manifest(self.manifest, self.cfg.split, self.groups)
 
