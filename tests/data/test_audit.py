@@ -1,6 +1,5 @@
 """What an audit finds in images with planted faults."""
 
-
 import cv2
 import numpy as np
 import pytest
@@ -57,10 +56,10 @@ def keys(audited: Audit, *images: int) -> set[str]:
     return {audited.collection.manifest[image].key for image in images}
 
 
-def test_a_planted_label_swap_is_listed_with_the_sign_it_shows(audited: Audit) -> None:
-    suggested = {audited.collection.manifest[d.image].key: SIGNS[d.suggested] for d in audited.doubts}
-    assert suggested.get("L/2_1.jpg") == "A"
-    assert set(suggested) <= {"L/2_1.jpg", "V/4_0.jpg", "5/0", "5/1", "5/2"}
+def test_planted_wrong_labels_are_listed_first_with_the_signs_they_show(audited: Audit) -> None:
+    doubts = [(audited.collection.manifest[d.image].key, SIGNS[d.suggested]) for d in audited.doubts]
+    assert sorted(doubts[:2]) == [("L/2_1.jpg", "A"), ("V/4_0.jpg", "Y")]
+    assert len(doubts) <= 6
 
 
 def test_one_picture_under_two_labels_is_listed(audited: Audit) -> None:
