@@ -50,7 +50,7 @@ def evaluate(run: Path, cfg: DictConfig, name: str) -> dict[str, Any]:
 
     Returns:
         The figures, and how much of the test set the run knew: `seen_in_training` counts the images that it was trained
-        on, `leaked_test_percent` those that have a near-duplicate among them (where the sources hold both).
+        on, `leaked_test_percent` those with a near-duplicate among them; None where the sources hold none of them.
 
     Raises:
         UserError: no checkpoint, no images, or a split that they do not allow.
@@ -75,7 +75,10 @@ def evaluate(run: Path, cfg: DictConfig, name: str) -> dict[str, Any]:
         "test_images": len(test.labels),
         "seen_in_training": seen["train"],
         "seen_in_validation": seen["val"],
-        "leaked_test_percent": round(100 * leaked_share(data.groups, trained, test.indices), 2),
+        # Without images of the run among these sources there is nothing to compare with, which is not "none".
+        "leaked_test_percent": round(100 * leaked_share(data.groups, trained, test.indices), 2)
+        if len(trained)
+        else None,
         "precision": precision,
         "commit": run_folder.commit(),
         "machine": hardware.machine(),

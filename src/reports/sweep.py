@@ -144,6 +144,12 @@ def _protocols(configurations: Sequence[Configuration]) -> list[str]:
 def _print(configurations: Sequence[Configuration], console: Console) -> None:
     title = "Sweep: " + ("; ".join(_protocols(configurations)) or "no run finished")
     console.print(title, style="bold", markup=False, highlight=False)
+    leaked = [run.get("leaked_test_percent") or 0 for configuration in configurations for run in configuration.runs]
+    if any(leaked):
+        share = " to ".join(dict.fromkeys(f"{percent:.0f}" for percent in (min(leaked), max(leaked))))
+        console.print(
+            f"  {share}% of the test images have a near-duplicate in training", style="yellow", highlight=False
+        )
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     keys = list(dict.fromkeys(key for configuration in configurations for key in configuration.settings))
     for key in keys:

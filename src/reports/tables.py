@@ -159,6 +159,8 @@ def protocol(metrics: Mapping[str, Any]) -> str:
 def _leak(metrics: Mapping[str, Any]) -> str:
     """What part of the test set has a near-duplicate in training; in yellow where there is any."""
     percent = metrics["leaked_test_percent"]
+    if percent is None:
+        return "not compared"
     return f"[yellow]{percent:.1f}%[/]" if percent else "none"
 
 
