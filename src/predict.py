@@ -2,7 +2,8 @@
 
 `input=` is a picture, a folder, a pattern in quotes ('shots/*.jpg'), a video, or a camera (camera:0; Ctrl-C ends it).
 Pictures give a table. Videos and cameras give text: a sign held `hold=` seconds (0.2) becomes a letter, `pause=`
-seconds (0.6) without one a space; a double letter needs the hand away in between. `rate=` frames a second (15) are looked at.
+seconds (0.6) without one a space; a double letter needs the hand away in between. `rate=` frames a second are looked
+at (15).
 
 output=<file.json|file.csv>     what was found, with times for a video
 annotate=<folder|film.mp4>      pictures, or a film, with the sign and its runners-up drawn on

@@ -1,12 +1,14 @@
 """`src.data.pixels.fit_square` written as an ONNX graph: images of any size to the very squares that a network learned.
 
-A resize is two matrix products, one an axis, with weights that the graph computes from the image's shape. They follow
-OpenCV 5 (modules/imgproc/src/resize.cpp) to its rounding:
+The graph computes each axis' weights from the image's shape. They follow OpenCV 5 (modules/imgproc/src/resize.cpp), and
+so do the order of its sums and its rounding, since a sum near a half would otherwise round the other way:
 
-- INTER_AREA, both sides shrinking: each output pixel is the mean of what it covers. Whole-number factors sum exactly
-  and divide once, 2 × 2 blocks round halves up, everything else rounds halves to even.
+- INTER_AREA, both sides shrinking: each output pixel is the mean of what it covers, columns first, pixel by pixel from
+  the left and from the top. Whole-number factors sum exactly and divide once; 2 × 2 blocks round halves up, everything
+  else rounds halves to even.
 - INTER_AREA where one side grows (fit=stretch alone): OpenCV interpolates linearly with weights of 11 bits.
-- INTER_CUBIC, growing: Keys' kernel with a = -0.75, the border repeated.
+- INTER_CUBIC, growing: Keys' kernel with a = -0.75, the border repeated. OpenCV leaves this one to the processor's own
+  library where there is one (IPP), so a sum within a hair of a half may differ by a grey level between machines.
 
 Padding by the repeated border needs no step of its own: rows and columns beyond the picture ask for its last one.
 """
@@ -17,46 +19,59 @@ import onnx.parser
 
 from src.data.pixels import Fit
 
-# Weights (output pixels, source pixels) along one axis. `at` is the position of each output pixel in the resized
-# picture, `scale` is source / resized, `pixels` counts the source's.
+# What happens along one axis. `at` is the position of each output pixel in the resized picture, `scale` is source /
+# resized, `pixels` counts the source's. `shrink` takes planes (batch, 3, that axis, the other axis). A loop over pixels
+# with a product and a sum each, and no matrix product, as that may round a product and its sum together.
 _FUNCTIONS = """
 <domain: "fit", opset_import: ["" : {opset}]>
-overlap (at, scale, pixels) => (covered, ends_at)
+shrink (planes, at, scale, pixels, exact) => (sums)
 {{
     zero = Constant <value = double {{0.0}}> ()
     one = Constant <value = double {{1.0}}> ()
-    starts_row = Mul(at, scale)
-    ends_row = Add(starts_row, scale)
-    last_axis = Constant <value_ints = [1]> ()
-    starts_at = Unsqueeze(starts_row, last_axis)
-    ends_at = Unsqueeze(ends_row, last_axis)
-    source = Range(zero, pixels, one)
-    source_end = Add(source, one)
-    first = Max(starts_at, source)
-    last = Min(ends_at, source_end)
-    length = Sub(last, first)
-    covered = Clip(length, zero, one)
-}}
-<domain: "fit", opset_import: ["" : {opset}, "fit" : 1]>
-area_sums (at, scale, pixels) => (weights)
-{{
-    covered, ends_at = fit.overlap(at, scale, pixels)
-    whole = Round(covered)
-    weights = Cast <to = 1> (whole)
-}}
-<domain: "fit", opset_import: ["" : {opset}, "fit" : 1]>
-area_means (at, scale, pixels) => (weights)
-{{
-    covered, ends_at = fit.overlap(at, scale, pixels)
-    negligible = Constant <value = double {{0.001}}> ()
-    zero = Constant <value = double {{0.0}}> ()
-    counts = Greater(covered, negligible)
-    kept = Where(counts, covered, zero)
-    starts_at = Sub(ends_at, scale)
+    starts_at = Mul(at, scale)
+    ends_at = Add(starts_at, scale)
+    first_place = Floor(starts_at)
+    last_place = Sub(pixels, one)
     left = Sub(pixels, starts_at)
     cell = Min(scale, left)
-    share = Div(kept, cell)
-    weights = Cast <to = 1> (share)
+    factor = Floor(scale)
+    whole_taps = Cast <to = 7> (factor)
+    spare_taps = Constant <value_int = 2> ()
+    taps = Add(whole_taps, spare_taps)
+    first_pixel = Cast <to = 7> (first_place)
+    some_pixels = Gather <axis = 2> (planes, first_pixel)
+    some_values = Cast <to = 1> (some_pixels)
+    nothing = Sub(some_values, some_values)
+    always = Constant <value = bool {{1}}> ()
+    sums = Loop (taps, always, nothing) <
+        body = add_tap (int64 tap, bool going, float[batch_t, 3, rows_t, columns_t] so_far)
+            => (bool go_on, float[batch_u, 3, rows_u, columns_u] so_next)
+        {{
+            go_on = Identity(going)
+            tap_place = Cast <to = 11> (tap)
+            place = Add(first_place, tap_place)
+            place_end = Add(place, one)
+            from_place = Max(starts_at, place)
+            to_place = Min(ends_at, place_end)
+            length = Sub(to_place, from_place)
+            covered = Clip(length, zero, one)
+            negligible = Constant <value = double {{0.001}}> ()
+            counts = Greater(covered, negligible)
+            kept = Where(counts, covered, zero)
+            share = Div(kept, cell)
+            count = Round(covered)
+            weight = Where(exact, count, share)
+            weight_single = Cast <to = 1> (weight)
+            down_axis = Constant <value_ints = [1]> ()
+            weight_column = Unsqueeze(weight_single, down_axis)
+            inside = Min(place, last_place)
+            index = Cast <to = 7> (inside)
+            taken = Gather <axis = 2> (planes, index)
+            values = Cast <to = 1> (taken)
+            part = Mul(values, weight_column)
+            so_next = Add(so_far, part)
+        }}
+    >
 }}
 <domain: "fit", opset_import: ["" : {opset}]>
 cubic_kernel (distance) => (weights)
@@ -155,44 +170,32 @@ _AREA = """
     exact_y = Equal(whole_y, scale_y)
     exact_x = Equal(whole_x, scale_x)
     exact = And(exact_y, exact_x)
-    area = If (exact) <
-        then_branch = blocks () => (float[batch_a, 3, {size}, {size}] area_of_blocks)
-        {{
-            sums_y = fit.area_sums(at_y, scale_y, height)
-            sums_x = fit.area_sums(at_x, scale_x, width)
-            sums_x_t = Transpose(sums_x)
-            rows_of_blocks = MatMul(planes, sums_x_t)
-            block_sums = MatMul(sums_y, rows_of_blocks)
-            block_area = Mul(scale_y, scale_x)
-            block_single = Cast <to = 1> (block_area)
-            one_single = Constant <value = float {{1.0}}> ()
-            per_block = Div(one_single, block_single)
-            block_means = Mul(block_sums, per_block)
-            is_two_y = Equal(scale_y, two)
-            is_two_x = Equal(scale_x, two)
-            two_by_two = And(is_two_y, is_two_x)
-            half_single = Constant <value = float {{0.5}}> ()
-            nudged = Add(block_means, half_single)
-            half_up = Floor(nudged)
-            half_even = Round(block_means)
-            area_of_blocks = Where(two_by_two, half_up, half_even)
-        }},
-        else_branch = shares () => (float[batch_b, 3, {size}, {size}] area_of_shares)
-        {{
-            means_y = fit.area_means(at_y, scale_y, height)
-            means_x = fit.area_means(at_x, scale_x, width)
-            means_x_t = Transpose(means_x)
-            rows_of_means = MatMul(planes, means_x_t)
-            unrounded_means = MatMul(means_y, rows_of_means)
-            area_of_shares = Round(unrounded_means)
-        }}
-    >
+    columns_first = Transpose <perm = [0, 3, 2, 1]> (used)
+    narrow = fit.shrink(columns_first, at_x, scale_x, width, exact)
+    narrow_rows = Transpose <perm = [0, 1, 3, 2]> (narrow)
+    sums = fit.shrink(narrow_rows, at_y, scale_y, height, exact)
+    block_area = Mul(scale_y, scale_x)
+    block_single = Cast <to = 1> (block_area)
+    one_single = Constant <value = float {{1.0}}> ()
+    per_block = Div(one_single, block_single)
+    block_means = Mul(sums, per_block)
+    is_two_y = Equal(scale_y, two)
+    is_two_x = Equal(scale_x, two)
+    two_by_two = And(is_two_y, is_two_x)
+    half_single = Constant <value = float {{0.5}}> ()
+    nudged = Add(block_means, half_single)
+    half_up = Floor(nudged)
+    half_even = Round(block_means)
+    rounded_blocks = Where(two_by_two, half_up, half_even)
+    rounded_shares = Round(sums)
+    area = Where(exact, rounded_blocks, rounded_shares)
 """
 
 _LINEAR = """
     top_row, bottom_row, top_weight, bottom_weight = fit.linear_taps(at_y, scale_y, height)
     left_column, right_column, left_weight, right_weight = fit.linear_taps(at_x, scale_x, width)
-    exact_planes = Cast <to = 11> (planes)
+    stored_planes = Transpose <perm = [0, 3, 1, 2]> (used)
+    exact_planes = Cast <to = 11> (stored_planes)
     left_pixels = Gather <axis = 3> (exact_planes, left_column)
     right_pixels = Gather <axis = 3> (exact_planes, right_column)
     left_part = Mul(left_pixels, left_weight)
@@ -224,7 +227,7 @@ _LINEAR = """
 
 # One side may grow while the other shrinks only where a picture's proportions may change.
 _SHRINK = {
-    False: _AREA.replace("area = If", "shrunk = If"),
+    False: _AREA.replace("area = Where", "shrunk = Where"),
     True: """
     one_here = Constant <value = double {{1.0}}> ()
     shrinks_y = GreaterOrEqual(scale_y, one_here)
@@ -277,8 +280,6 @@ preprocessing (uint8[batch, height_px, width_px, 3] images) => (uint8[batch, 3, 
     inside_x = Clip(from_left, zero_i, last_x)
     at_y = Cast <to = 11> (inside_y)
     at_x = Cast <to = 11> (inside_x)
-    channels_first = Transpose <perm = [0, 3, 1, 2]> (used)
-    planes = Cast <to = 1> (channels_first)
     old_area = Mul(height_i, width_i)
     new_area = Mul(new_height_i, new_width_i)
     shrinks = Less(new_area, old_area)
@@ -289,6 +290,8 @@ preprocessing (uint8[batch, height_px, width_px, 3] images) => (uint8[batch, 3, 
         }},
         else_branch = larger () => (float[batch_f, 3, {size}, {size}] grown)
         {{
+            grown_from = Transpose <perm = [0, 3, 1, 2]> (used)
+            planes = Cast <to = 1> (grown_from)
             cubic_y = fit.cubic_weights(at_y, scale_y, height)
             cubic_x = fit.cubic_weights(at_x, scale_x, width)
             cubic_x_t = Transpose(cubic_x)
