@@ -14,20 +14,20 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from src import hardware, run_folder
-from src.data.datamodule import SignDataModule
+from src import hardware
 from src.data.pixels import Unreadable, decode
 from src.errors import UserError
 from src.inference import onnx_file
 from src.inference.answers import print_about
 from src.inference.recognizer import OnnxRecognizer, Recognizer, RunRecognizer
+from src.inference.run_images import run_images
 from src.inference.square_graph import square_graph
 from src.synthetic.dataset import RenderedSpec, sample
 from src.writing import replacing_whole
 
 MAX_DIFFERENCE = 1e-4
 _CHECKED_IMAGES = 400
-_CALIBRATION_IMAGES = 256
+_CALIBRATION_IMAGES = 128
 _RESHAPED = 12
 _REPEATS, _WARM_UP = 100, 10
 _CAMERA_SHAPE = (480, 640, 3)
@@ -118,13 +118,9 @@ def _saved(graph, trained: RunRecognizer, file: Path, extra: dict) -> Path:
 def real_images(run: Path, cfg: DictConfig) -> RealImages:
     """The run's own test and training images, or rendered hands where they are not on this machine."""
     try:
-        data = SignDataModule(cfg)
-        data.prepare()
-        part_of = run_folder.read_split(run)
+        data, test, train = run_images(run, cfg)
     except UserError:
         return _rendered(cfg.datamodule.image_size_px)
-    parts = np.array([part_of.get(record.name, "") for record in data.manifest])
-    test, train = np.flatnonzero(parts == "test"), np.flatnonzero(parts == "train")
     pictures = []
     for index in _spread(test, _CHECKED_IMAGES):
         try:
