@@ -62,8 +62,13 @@ def quantized(graph: onnx.ModelProto, squares: np.ndarray, folder: Path) -> onnx
         squares: `(images, size, size, 3) uint8` training images that the activations' ranges are read from.
         folder: for intermediate files.
     """
-    from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType
-    from onnxruntime.quantization import quantize_static
+    from onnxruntime.quantization import (
+        CalibrationDataReader,
+        CalibrationMethod,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     class Reader(CalibrationDataReader):
@@ -87,7 +92,7 @@ def quantized(graph: onnx.ModelProto, squares: np.ndarray, folder: Path) -> onnx
             per_channel=True,
             activation_type=QuantType.QInt8,
             weight_type=QuantType.QInt8,
-            # One stray activation would otherwise stretch its layer's scale: from smallest to largest lost 4 points here.
+            # From smallest to largest, one stray activation would stretch its whole layer's scale.
             calibrate_method=CalibrationMethod.Percentile,
             extra_options={"CalibPercentile": 99.99},
         )

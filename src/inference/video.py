@@ -110,7 +110,8 @@ def camera_frames(text: str, rate_hz: float) -> Iterator[Frame]:
     number = text.partition(":")[2]
     if not (number.isascii() and number.isdigit()):
         raise UserError(f"input={text} is not understood: the first camera is camera:0.")
-    cv2.setLogLevel(0)  # OpenCV complains on its own account about every camera that is not there
+    # OpenCV complains on its own account about every camera that is not there.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     capture = cv2.VideoCapture(int(number))
     if not capture.isOpened():
         raise UserError(f"{text} cannot be opened: no such camera, or another program is using it.")
