@@ -32,8 +32,9 @@ class Frame(NamedTuple):
 class VideoFile:
     """Frames of a video file, at most `rate_hz` a second whatever its own rate; iterate once.
 
-    Attributes (after iterating):
-        note: a sentence where the file breaks off, else "".
+    Attributes:
+        duration_seconds: as the file's header says, or None where it does not.
+        note: after iterating, a sentence where the file breaks off, else "".
 
     Raises:
         UserError: there is no such file, it is no video, or its pictures are too large.
@@ -60,12 +61,8 @@ class VideoFile:
             self._container.close()
             raise UserError(f"{file} has pictures of {width} × {height}: more than {max_megapixels:g} megapixels.")
         self._stream.thread_type = "AUTO"
-
-    @property
-    def duration_seconds(self) -> float | None:
-        """As the file's header says, or None where it does not."""
-        duration = self._container.duration
-        return duration / 1e6 if duration and duration > 0 else None
+        duration = self._container.duration  # asked now: the container closes behind its last frame
+        self.duration_seconds = duration / 1e6 if duration and duration > 0 else None
 
     def __iter__(self) -> Iterator[Frame]:
         import av
