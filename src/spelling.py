@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> None:
 
     texts = [word_films.check_text(text) for text in values.get("words", _WORDS).split(",")]
     signs = signs_named(values.get("signs", "letters"))
-    pictures = spelling_trial.rendered() if hands == "rendered" else spelling_trial.hands_of_run(run, cfg, set(signs))
+    pictures = word_films.rendered_hands() if hands == "rendered" else spelling_trial.hands_of_run(run, cfg, set(signs))
     output, films = (Path(values[key]) if key in values else None for key in ("output", "films"))
     spelling_trial.spelling_trial(open_recognizer(run, signs), pictures, texts, speeds, output, films)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import torch
 from omegaconf import DictConfig
 from rich import box
@@ -70,12 +71,13 @@ def export(run: Path, cfg: DictConfig, output: Path, quantize: bool, console: Co
     trained = RunRecognizer(run)
     print_about(trained.about, console)
     real = real_images(run, cfg)
+    waiting = Console(stderr=True)
     if quantize and real.train_squares is None:
         raise UserError(
             "quantize=int8 reads its ranges from the run's training images, which are not found here: "
             "say where they are with datamodule.root=<folder>."
         )
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, waiting.status("building and checking the file"):
         folder = Path(name)
         graph = onnx_file.network_graph(trained.network, trained.about)
         trained.network.to(memory_format=torch.channels_last)
@@ -110,7 +112,7 @@ def export(run: Path, cfg: DictConfig, output: Path, quantize: bool, console: Co
         console.print(f"  written to {place}", highlight=False, markup=False, soft_wrap=True)
 
 
-def _saved(graph, trained: RunRecognizer, file: Path, extra: dict) -> Path:
+def _saved(graph: onnx.ModelProto, trained: RunRecognizer, file: Path, extra: dict[str, str]) -> Path:
     file.write_bytes(onnx_file.whole_model(graph, trained.about, extra).SerializeToString())
     return file
 

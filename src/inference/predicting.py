@@ -7,9 +7,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from src.data.pixels import Unreadable
@@ -20,9 +20,9 @@ from src.inference.recognizer import Recognizer, ranked
 from src.inference.spelling import DEFAULT_SETTINGS, Speller, SpellingSettings
 from src.inference.video import Frame, VideoFile, camera_frames
 from src.inference.watching import watch
+from src.progress import progress
 
 _SHOWN_SIGNS = 4
-_LEAST_ROWS_WITH_BAR = 64
 
 
 @dataclass(frozen=True)
@@ -102,13 +102,12 @@ def _predict_pictures(recognizer: Recognizer, request: Request, console: Console
     root = _check_places(files, folder)
     answers.print_about(about, console)
     readings = []
-    with _bar(len(files)) as bar:
-        task = bar.add_task("looking", total=len(files))
+    with progress("looking at pictures", len(files)) as advance:
         for reading in read_pictures(recognizer, files, request.crop):
             readings.append(reading)
             if folder is not None and reading.probabilities is not None:
                 _annotate(reading.file, reading.probabilities, root, folder, recognizer, request.crop)
-            bar.advance(task)
+            advance(1)
     if all(reading.probabilities is None for reading in readings):
         first = readings[0]
         several = f" (and none of {len(readings) - 1} more can)" if len(readings) > 1 else ""
@@ -119,7 +118,9 @@ def _predict_pictures(recognizer: Recognizer, request: Request, console: Console
     _print_written(request, console)
 
 
-def _annotate(file: Path, probabilities, root: Path, folder: Path, recognizer: Recognizer, crop: Crop) -> None:
+def _annotate(
+    file: Path, probabilities: np.ndarray, root: Path, folder: Path, recognizer: Recognizer, crop: Crop
+) -> None:
     about = recognizer.about
     try:
         whole = load_picture(file, WHOLE, about.max_megapixels)
@@ -129,11 +130,6 @@ def _annotate(file: Path, probabilities, root: Path, folder: Path, recognizer: R
     best = ranked(probabilities, _SHOWN_SIGNS)
     picture = drawing.annotated(whole, best, about.is_sure(best[0][1]), box)
     drawing.write_picture(drawing.annotated_file(file.resolve(), root, folder), picture)
-
-
-def _bar(total: int) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True, disable=total < _LEAST_ROWS_WITH_BAR)
 
 
 def _predict_video(recognizer: Recognizer, request: Request, console: Console) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 from omegaconf import DictConfig
 from rich import box
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from src.data.pixels import Unreadable, read_image
@@ -21,8 +20,9 @@ from src.inference.run_images import run_images
 from src.inference.spelling import DEFAULT_SETTINGS, Speller, SpellingSettings
 from src.inference.video import VideoFile
 from src.inference.watching import watch
-from src.inference.word_films import Hands, Pace, edits, rendered_hands, write_film
-from src.signs.labels import INDEX_OF
+from src.inference.word_films import Hands, Pace, edits, write_film
+from src.progress import progress
+from src.signs.labels import INDEX_OF, SIGNS
 from src.writing import write_csv
 
 COLUMNS = ("letter_seconds", "text", "read", "edits", "characters")
@@ -86,7 +86,6 @@ def run_trials(
     texts: list[str],
     speeds: list[float],
     keep: Path | None = None,
-    console: Console | None = None,
 ) -> list[Trial]:
     """Spell every text at every speed and read it back.
 
@@ -96,15 +95,16 @@ def run_trials(
     """
     needed = {INDEX_OF[character] for text in texts for character in text if character != " "}
     if missing := sorted(needed - set(hands)):
-        raise UserError(f"There is no picture of class {missing[0]} to make a film from: choose other words.")
+        raise UserError(f"There is no picture of '{SIGNS[missing[0]]}' to make a film from: choose other words.")
     jobs = [(speed, number, text) for speed in speeds for number, text in enumerate(texts)]
     trials = []
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory() as temporary, progress("spelling", len(jobs)) as advance:
         folder = keep or Path(temporary)
-        for speed, number, text in track(jobs, "spelling", console=console or Console(stderr=True), transient=True):
+        for speed, number, text in jobs:
             file = folder / f"{text.replace(' ', '_')}_{speed:g}s.mp4"
             write_film(file, text, hands, Pace(speed), seed=number)
             trials.append(Trial(speed, text, read_film(recognizer, file)))
+            advance(1)
     return trials
 
 
@@ -136,8 +136,3 @@ def spelling_trial(
         rows = [(t.letter_seconds, t.text, t.read, t.edits, len(t.text)) for t in trials]
         write_csv(output, COLUMNS, rows)
         console.print(f"  written to {output}", highlight=False, markup=False)
-
-
-def rendered() -> Hands:
-    """Rendered pictures of a person that no training set of this project draws."""
-    return rendered_hands()
