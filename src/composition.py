@@ -447,6 +447,21 @@ def whole_number(key: str, value: str, least: int = 0, most: int = 2**31 - 1) ->
     return int(value)
 
 
+def decimal_number(key: str, value: str, least: float, most: float) -> float:
+    """The number that `key=value` gives.
+
+    Raises:
+        UserError: it is not a number in range.
+    """
+    try:
+        number = float(value)
+    except ValueError:
+        number = float("nan")
+    if not least <= number <= most:  # so that NaN is out of range
+        raise UserError(f"{key}={value} must be a number from {least:g} to {most:g}.")
+    return number
+
+
 def speaking_plainly(main: Callable[[list[str]], None], arguments: list[str], help_text: str | None) -> None:
     """Run a door's `main`; `--help` prints its text, and a user's mistake ends with one sentence and status 2."""
     if any(argument in ("-h", "--help") for argument in arguments):
