@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from src.reports.figures import captioned_grid, confusion_counts
+from src.reports.figures import captioned_grid
+from src.reports.metrics import confusion_counts
 from src.reports.sweep import mean_sd
 
 
