@@ -68,7 +68,7 @@ def write_predictions(file: Path, data: SignDataModule, test: Predictions, calib
 
 
 def write_scores(folder: Path, data: SignDataModule, test: Predictions) -> None:
-    """`classes.csv`, precision, recall and F1 of every sign, and `groups.csv`, the accuracy of every signer and source."""
+    """`classes.csv`, how every sign was read, and `groups.csv`, the accuracy of every signer and source."""
     classes = class_scores(test.labels, test.predicted)
     _write(folder / run_folder.CLASSES, ClassScore, classes)
     signers, sources = data.manifest.signers[test.indices], data.manifest.sources[test.indices]

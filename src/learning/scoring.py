@@ -13,7 +13,6 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch.utils.data import DataLoader
 
 from src import hardware
-from src.data.datamodule import SignDataModule
 from src.errors import UserError
 from src.learning.classifier import SignClassifier, sign_metrics
 from src.reports.metrics import calibration_error, handshapes

@@ -18,16 +18,16 @@ from src.data.augment import Draws
 from src.data.datamodule import SignDataModule
 from src.data.split import Split
 from src.errors import UserError
+from src.learning.calibration import FittedCalibration, fit_calibration
 from src.learning.checkpoints import RunCheckpoint, StopsForGood
 from src.learning.classifier import SignClassifier
 from src.learning.dashboard import Dashboard
 from src.learning.freeze import FreezeSchedule
+from src.learning.measurement import measured, write_predictions, write_scores
 from src.learning.optim import PlateauSteps, parameter_count, stage_learning_rates
 from src.learning.policy import FreezePolicy
 from src.learning.prefix import CachedPrefix, FollowsEpochs, PrefixPlan
 from src.learning.progress import EpochLines, Stopwatch, progress_bar
-from src.learning.calibration import FittedCalibration, fit_calibration
-from src.learning.measurement import measured, write_predictions, write_scores
 from src.learning.run_report import write_run_page
 from src.learning.scoring import Predictions, build_trainer, number_format, predict, quiet_lightning, scoring_trainer
 from src.nets.build import BuiltNetwork, build_network

@@ -113,7 +113,7 @@ def most_confused(labels: np.ndarray, predicted: np.ndarray, most: int = 6) -> l
 
 
 def varied(answers: Answers, candidates: np.ndarray, most: int) -> list[int]:
-    """Up to `most` of the candidate places in their order, no two of one near-duplicate group or, failing that, name."""
+    """Up to `most` of the candidate places in their order, no two of one near-duplicate group where these are known."""
     chosen: list[int] = []
     taken: set[object] = set()
     for place in candidates:

@@ -68,23 +68,22 @@ def line_chart(
     y_text: Callable[[float], str] = number,
     x_text: Callable[[float], str] = number,
     x_ticks: Sequence[float] = (),
-    y_range: tuple[float, float] | None = None,
+    most: float | None = None,
     x_from_zero: bool = False,
     marked_x: float | None = None,
     marked_text: str = "",
 ) -> Markup:
-    """Lines with points, error bars where they have any, and one marked place on the x axis."""
+    """Lines with points, error bars where they have any, and one marked place on the x axis.
+
+    `most` is the highest value there can be, such as 1 for a share: no tick is drawn beyond it.
+    """
     drawn = [one for one in series if one.points]
     every_x = [x for one in drawn for x, _ in (*one.points, *one.dots)] or [0.0]
-    tops = [y + bar for one in drawn for (_, y), bar in zip(one.points, one.spread or [0.0] * len(one.points))]
-    bottoms = [y - bar for one in drawn for (_, y), bar in zip(one.points, one.spread or [0.0] * len(one.points))]
-    singles = [y for one in drawn for _, y in one.dots]
-    low, high = y_range or (min([*bottoms, *singles], default=0.0), max([*tops, *singles], default=1.0))
-    y_ticks = ticks(low, high)
-    if y_range:
-        y_ticks = [tick for tick in y_ticks if low - 1e-9 <= tick <= high + 1e-9]
-    else:
-        low, high = y_ticks[0], y_ticks[-1]
+    every_y = [y for one in drawn for _, y in (*one.points, *one.dots)] or [0.0, 1.0]
+    ends = [(y - bar, y + bar) for one in drawn for (_, y), bar in zip(one.points, one.spread, strict=False)]
+    y_ticks = ticks(min([*every_y, *(low for low, _ in ends)]), max([*every_y, *(high for _, high in ends)]))
+    y_ticks = [tick for tick in y_ticks if tick <= most + 1e-9] if most is not None else y_ticks
+    low, high = y_ticks[0], y_ticks[-1]
     left_end = 0.0 if x_from_zero else min(every_x)
     x_ticks = list(x_ticks) or ticks(left_end, max(every_x))
     start, end = min(left_end, *x_ticks[:1]), max(*every_x, x_ticks[-1])
@@ -163,8 +162,8 @@ def reliability_chart(named_bins: Sequence[tuple[str, Sequence[tuple[float, floa
         for confidence, accuracy, images in bins:
             said = f"{name}: {images} answers, on average {confidence:.1%} sure, {accuracy:.1%} right"
             shown.append(
-                f'<circle cx="{x_of(confidence):.1f}" cy="{y_of(accuracy):.1f}" r="{2 + 4 * math.sqrt(images / most):.1f}">'
-                f"<title>{escape(said)}</title></circle>"
+                f'<circle cx="{x_of(confidence):.1f}" cy="{y_of(accuracy):.1f}" '
+                f'r="{2 + 4 * math.sqrt(images / most):.1f}"><title>{escape(said)}</title></circle>'
             )
         parts.append(f'<g class="series {kind}">{"".join(shown)}</g>')
     parts.append(_line(_LEFT, floor, WIDTH - _RIGHT, floor, "axis"))
@@ -208,7 +207,7 @@ def _on(strength: float) -> str:
 
 
 def whisker(accuracy: float, low: float | None, high: float | None, overall: float) -> Markup:
-    """One row's accuracy as a dot between 0 and 100 %, with its interval and a line at the whole test set's accuracy."""
+    """A row's accuracy as a dot from 0 to 100 %, with its interval and a line at the accuracy of the whole test set."""
 
     def x_of(value: float) -> float:
         return 5 + 190 * value

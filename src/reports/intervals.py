@@ -93,7 +93,9 @@ def units_of(signers: np.ndarray, groups: np.ndarray | None) -> Units:
         else "part of the test set names no signer"
     )
     if groups is None:
-        return Units("", np.zeros(len(signers), np.int64), 0, f"No interval: {who}, and its near-duplicates are unknown.")
+        return Units(
+            "", np.zeros(len(signers), np.int64), 0, f"No interval: {who}, and its near-duplicates are unknown."
+        )
     ids, of_image = np.unique(np.asarray(groups), return_inverse=True)
     if len(ids) < FEWEST_UNITS:
         count = f"{len(ids)} {'group' if len(ids) == 1 else 'groups'} of near-duplicates"

@@ -86,9 +86,7 @@ def handshapes(classes: np.ndarray) -> np.ndarray:
     return np.asarray(HANDSHAPE_OF, dtype=np.int64)[classes]
 
 
-def calibration_bins(
-    confidence: np.ndarray, right: np.ndarray, bins: int = CALIBRATION_BINS
-) -> list[CalibrationBin]:
+def calibration_bins(confidence: np.ndarray, right: np.ndarray, bins: int = CALIBRATION_BINS) -> list[CalibrationBin]:
     """Answers sorted into bins of equal width by their probability; empty bins are left out.
 
     Args:

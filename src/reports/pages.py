@@ -32,7 +32,11 @@ def write_page(file: Path, template: str, values: Mapping[str, Any]) -> None:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {"percent": _percent, "whole": _whole, "spread": _spread}
     environment.globals["include_raw"] = lambda name: Markup((_TEMPLATES / name).read_text(encoding="utf-8"))

@@ -5,8 +5,8 @@ from typing import Any
 
 # Whether the people of the test set were seen in training, by protocol: what the pages call a line.
 SEEN = {
-    "random": "seen signers, neighbouring frames in training",
-    "group": "seen signers, no near-duplicate in training",
+    "random": "seen signers",
+    "group": "seen signers",
     "signer": "unseen signers",
     "source": "another dataset",
     "everything": "all images",
@@ -28,20 +28,18 @@ def promise(metrics: Mapping[str, Any]) -> str:
             else f"{share:.0%} of the test images have a near-duplicate among those it was trained on"
         )
         return (
-            "It promises how well new frames of the same people on the same day are read, and nothing about a new person, "
-            f"room or camera: {leak}."
+            "It promises how well new frames of the same people on the same day are read, and nothing about a new "
+            f"person, room or camera: {leak}."
         )
     if split == "group":
         return (
-            "It promises how well new pictures of the people in these sets are read, since no near-duplicate of a test image "
-            "was trained on; it does not promise a person or a camera that was not there."
+            "It promises how well new pictures of the people in these sets are read, since no near-duplicate of a test "
+            "image was trained on; it does not promise a person or a camera that was not there."
         )
     if split == "signer":
         people = metrics["holdout"].count(",") + 1
         whom = (
-            "on one person, who may be easier or harder to read than the next"
-            if people == 1
-            else f"on {people} people"
+            "on one person, who may be easier or harder to read than the next" if people == 1 else f"on {people} people"
         )
         return (
             f"It promises how well a new person is read before the same camera and background, measured {whom}; "
@@ -49,8 +47,8 @@ def promise(metrics: Mapping[str, Any]) -> str:
         )
     if split == "source":
         return (
-            "It promises how well another dataset, with its own people, room and camera, is read, the nearest of these tests to a user "
-            "at home; it does not promise a third dataset, which may differ in other ways."
+            "It promises how well another dataset, with its own people, room and camera, is read, the nearest of "
+            "these tests to a user at home; it does not promise a third dataset, which may differ in other ways."
         )
     return (
         "It says how all images of these sources are read; it promises nothing about new pictures if any of them, or "

@@ -41,7 +41,7 @@ class Album(Protocol):
         """The image `source/key`, or None where it is not there."""
 
     def explained(self, names: Sequence[str], classes: Sequence[int]) -> tuple[str, dict[str, str]]:
-        """The stage that was looked at, and image → what of it spoke for the class; "" and {} where none can be told."""
+        """The stage looked at, and image → what of it spoke for the class; "" and {} where no stage can tell."""
 
 
 def write(run: Path, album: Album | None, without_pictures: str = "") -> Path:
@@ -101,7 +101,8 @@ def _box(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
         (
             "Trained",
             f"{metrics['model']} {weights}, freeze={metrics['freeze']}: {stages}, {learning:,} of {parameters:,} "
-            f"parameters; {metrics['image_size_px']} px, augmentation {metrics['augmentation']}, seed {metrics['seed']}.",
+            f"parameters; {metrics['image_size_px']} px, augmentation={metrics['augmentation']}, "
+            f"seed={metrics['seed']}.",
         ),
         ("On", f"{metrics['sources'].replace(',', ', ')}: {metrics['train_images']:,} images for training, {val}."),
         ("Tested on", f"{tested(metrics)}."),
@@ -138,6 +139,7 @@ def _curves(run: Path, metrics: Mapping[str, Any]) -> list[tuple[str, Any]]:
                 "epoch",
                 "",
                 y_text=text,
+                most=1 if figure == "accuracy" else None,
                 x_ticks=_epoch_ticks(epochs),
                 marked_x=best,
                 marked_text=f"best, epoch {best}",
@@ -162,9 +164,10 @@ def read_curves(run: Path) -> dict[str, list[float]]:
     wanted = ("train/loss", "train/accuracy", "val/loss", "val/accuracy")
     known = set(events.Tags()["scalars"])
     points = {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in wanted if tag in known}
-    # At the end the table of hyperparameters repeats some figures at step 0: no epoch, and no training loss, ended there.
+    # The table of hyperparameters repeats some figures at step 0 in the end, where no epoch and no training loss is.
     epochs = {step for step, _ in points.get("train/loss", ())}
-    return {tag: list({s: v for s, v in reversed(of) if s in epochs}.values())[::-1] for tag, of in points.items()}
+    first = {tag: dict(reversed([point for point in of if point[0] in epochs])) for tag, of in points.items()}
+    return {tag: [of[step] for step in sorted(of)] for tag, of in first.items()}
 
 
 def _confusion(answers: Answers) -> Any:
