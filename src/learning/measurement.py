@@ -29,7 +29,7 @@ def measured(data: SignDataModule, test: Predictions, calibration: Calibration |
     units = units_of(signers, data.groups[test.indices])
     ends = intervals(test.labels, test.predicted, units)
     figures: dict[str, Any] = {f"test/{name}": value for name, value in test.scores().items()}
-    for name in ("accuracy", "f1_macro", "handshape_accuracy"):
+    for name in ("accuracy", "handshape_accuracy"):
         low, high = ends.get(name, (None, None))
         figures[f"test/{name}_ci_low"] = None if low is None else round(low, 6)
         figures[f"test/{name}_ci_high"] = None if high is None else round(high, 6)

@@ -39,7 +39,9 @@ def grad_cam(network: StagedNetwork, images: Tensor, classes: Tensor) -> Heatmap
 
     def keep(stage: str, module: nn.Module) -> torch.utils.hooks.RemovableHandle:
         def hook(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            if isinstance(output, Tensor) and output.ndim == 4 and min(output.shape[2:]) > 1:
+            if isinstance(output, Tensor) and _places(output):
+                if not output.requires_grad:
+                    output.requires_grad_()  # all before it is frozen or has no weights
                 outputs[stage] = output  # of a stage's modules the last to run counts
 
         return module.register_forward_hook(hook)
@@ -56,7 +58,22 @@ def grad_cam(network: StagedNetwork, images: Tensor, classes: Tensor) -> Heatmap
     finally:
         for handle in hooks:
             handle.remove()
-    weights = gradient.mean(dim=(2, 3), keepdim=True)
-    maps = torch.relu((weights * target).sum(dim=1)).detach().float()
+    rows, columns = _places(target)
+    (channels,) = {1, 2, 3} - {rows, columns}
+    weights = gradient.mean(dim=(rows, columns), keepdim=True)
+    maps = torch.relu((weights * target).sum(dim=channels)).detach().float()
     strongest = maps.amax(dim=(1, 2), keepdim=True)
     return Heatmaps(spatial[-1], (maps / strongest.clamp_min(1e-12)).numpy())
+
+
+def _places(output: Tensor) -> tuple[int, ...]:
+    """The two dimensions that are rows and columns, or () for what is no map of a square image.
+
+    Some transformers keep their channels last.
+    """
+    shape = output.shape
+    if output.ndim == 4 and shape[2] == shape[3] > 1:
+        return 2, 3
+    if output.ndim == 4 and shape[1] == shape[2] > 1:
+        return 1, 2
+    return ()

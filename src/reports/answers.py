@@ -113,17 +113,12 @@ def most_confused(labels: np.ndarray, predicted: np.ndarray, most: int = 6) -> l
 
 
 def varied(answers: Answers, candidates: np.ndarray, most: int) -> list[int]:
-    """Up to `most` of the candidate places in their order, no two of one near-duplicate group where these are known."""
-    chosen: list[int] = []
-    taken: set[object] = set()
+    """Up to `most` of the candidate places, one of each near-duplicate group before any second."""
+    first: dict[int, int] = {}
     for place in candidates:
-        group = int(answers.groups[place]) if answers.groups is not None else answers.names[place]
-        if group not in taken:
-            taken.add(group)
-            chosen.append(int(place))
-        if len(chosen) == most:
-            break
-    return chosen
+        first.setdefault(int(place if answers.groups is None else answers.groups[place]), int(place))
+    rest = [int(place) for place in candidates if int(place) not in set(first.values())]
+    return [*first.values(), *rest][:most]
 
 
 def surest_mistakes(answers: Answers, most: int) -> list[int]:

@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 WIDTH, HEIGHT = 460, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 12, 42
 COLOURS = 6
+_FEWEST_IN_LINE = 5  # the accuracy of fewer answers is mostly chance
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,11 @@ def line_chart(
     if marked_x is not None:
         x = x_of(marked_x)
         side = "end" if x > WIDTH * 0.6 else "start"
+        near = [y_of(y) for one in drawn for px, y in one.points if px == marked_x] or [HEIGHT]
+        below = sum(near) / len(near) < HEIGHT / 2  # the words stand where the lines are not
         parts.append(_line(x, _TOP, x, HEIGHT - _BOTTOM, "mark"))
-        parts.append(_text(x + (-5 if side == "end" else 5), _TOP + 10, marked_text, f"tick {side}"))
+        y = HEIGHT - _BOTTOM - 8 if below else _TOP + 10
+        parts.append(_text(x + (-5 if side == "end" else 5), y, marked_text, f"tick {side}"))
     for one in drawn:
         places = [(x_of(x), y_of(y)) for x, y in one.points]
         shown = [f'<circle class="dot" cx="{x_of(x):.1f}" cy="{y_of(y):.1f}" r="2.6"/>' for x, y in one.dots]
@@ -141,7 +145,6 @@ def reliability_chart(named_bins: Sequence[tuple[str, Sequence[tuple[float, floa
     parts += [_text(_LEFT - 7, y_of(t) + 4, percent(t), "tick end") for t in fifths]
     parts += [_text(x_of(t), floor + 16, percent(t), "tick middle") for t in fifths]
     parts.append(_line(x_of(0), y_of(0), x_of(1), y_of(1), "mark"))
-    parts.append(_text(x_of(0.13), y_of(0.055), "as sure as right", "tick"))
     parts.append(_text((_LEFT + WIDTH - _RIGHT) / 2, height - 8, "probability of the answer", "title middle"))
     parts.append(_text(_LEFT, _TOP - 10, "answers that are right", "title"))
     parts.append(_text(_LEFT, floor - 38, "how many answers", "tick"))
@@ -157,7 +160,7 @@ def reliability_chart(named_bins: Sequence[tuple[str, Sequence[tuple[float, floa
                     f'<rect class="fill" x="{x_of(confidence) - 5:.1f}" y="{floor - tall:.1f}" width="10" '
                     f'height="{tall:.1f}"><title>{images} answers, {accuracy:.1%} right</title></rect>'
                 )
-        line = " ".join(f"{x_of(c):.1f},{y_of(a):.1f}" for c, a, _ in bins)
+        line = " ".join(f"{x_of(c):.1f},{y_of(a):.1f}" for c, a, images in bins if images >= _FEWEST_IN_LINE)
         shown.append(f'<polyline points="{line}"/>')
         for confidence, accuracy, images in bins:
             said = f"{name}: {images} answers, on average {confidence:.1%} sure, {accuracy:.1%} right"
@@ -176,7 +179,7 @@ def confusion_chart(counts: Sequence[Sequence[int]], names: Sequence[str], label
     size = len(names)
     side = head + size * cell + 4
     at = [head + place * cell for place in range(size + 1)]
-    parts = [_text(head, 10, "read as →", "tick"), _text(0, 10, "sign ↓", "tick")]
+    parts = [_text(head + 12, 10, "read as →", "tick"), _text(0, 10, "sign ↓", "tick")]
     for place, name in enumerate(names):
         parts.append(_text(at[place] + cell / 2, head - 7, name, "name middle"))
         parts.append(_text(head - 8, at[place] + cell / 2 + 4, name, "name middle"))

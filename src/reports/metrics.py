@@ -67,20 +67,6 @@ def class_scores(labels: np.ndarray, predicted: np.ndarray) -> list[ClassScore]:
     ]
 
 
-def macro_f1(right: np.ndarray, shown: np.ndarray, answered: np.ndarray) -> np.ndarray:
-    """Mean F1 over the classes that are shown or were answered.
-
-    Args:
-        right, shown, answered: `(…, classes)` counts, or sums of weights.
-
-    Returns:
-        `(…,) float64`.
-    """
-    total = shown + answered
-    f1 = 2 * right / np.maximum(total, 1)
-    return f1.sum(axis=-1) / np.maximum((total > 0).sum(axis=-1), 1)
-
-
 def handshapes(classes: np.ndarray) -> np.ndarray:
     """The handshape of each class index: signs that look alike in a still image (0/O, 2/V, …) share one."""
     return np.asarray(HANDSHAPE_OF, dtype=np.int64)[classes]

@@ -21,11 +21,11 @@ def promise(metrics: Mapping[str, Any]) -> str:
     """
     split = metrics["split"]
     if split == "random":
-        share = metrics.get("leaked_share")
+        leaked = metrics.get("leaked_test_percent")
         leak = (
             "some of the test images are frames of a burst that was trained on"
-            if share is None
-            else f"{share:.0%} of the test images have a near-duplicate among those it was trained on"
+            if leaked is None
+            else f"{leaked:.0f} % of the test images have a near-duplicate among those it was trained on"
         )
         return (
             "It promises how well new frames of the same people on the same day are read, and nothing about a new "

@@ -188,7 +188,8 @@ def _pairs(answers: Answers, album: Album | None) -> list[dict[str, Any]]:
             misread = np.flatnonzero(shows & (answers.predicted == other))
             # Where one side was never misread, what it looks like is still needed to compare.
             read_well = np.flatnonzero(shows & answers.right)
-            places = answered.varied(answers, misread if len(misread) else read_well, _PAIR_IMAGES)
+            candidates = next((some for some in (misread, read_well) if len(some)), np.flatnonzero(shows))
+            places = answered.varied(answers, candidates, _PAIR_IMAGES)
             sides.append(
                 {
                     "sign": SIGNS[sign],
@@ -260,16 +261,16 @@ def _abstention(metrics: Mapping[str, Any]) -> str:
             "Prediction withholds no answer: on the validation images the answers were right 95 % of the time without."
         )
     accuracy = metrics.get("test/answered_accuracy")
-    right = f", {accuracy:.1%} of them right" if accuracy is not None else ""
+    right = f", {100 * accuracy:.1f} % of them right" if accuracy is not None else ""
     return (
-        f"Prediction says “not sure” below a probability of {threshold:.0%}, chosen on the validation images; on the "
-        f"test images that leaves {share:.1%} answered{right}."
+        f"Prediction says “not sure” below a probability of {100 * threshold:.0f} %, chosen on the validation images; "
+        f"on the test images that leaves {100 * share:.1f} % answered{right}."
     )
 
 
 def _ranked(groups: Sequence[GroupScore], overall: float) -> list[dict[str, Any]]:
     ranked = []
-    for kind, title in (("signer", "Signers"), ("source", "Sources")):
+    for kind, title in (("signer", "By signer"), ("source", "By source")):
         scores = [score for score in groups if score.kind == kind]
         left_out = 0
         if len(scores) > _LISTED:
