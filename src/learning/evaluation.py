@@ -13,7 +13,7 @@ from src.data.datamodule import SignDataModule
 from src.data.duplicates import leaked_share
 from src.errors import UserError
 from src.learning.classifier import SignClassifier
-from src.learning.measurement import measured, write_predictions
+from src.learning.measurement import measured, write_predictions, write_scores
 from src.learning.scoring import number_format, predict, quiet_lightning, scoring_trainer
 from src.nets.build import architecture
 from src.nets.weights import read_tensors
@@ -40,7 +40,7 @@ def load_classifier(run: Path, cfg: DictConfig) -> SignClassifier:
 
 
 def evaluate(run: Path, cfg: DictConfig, name: str) -> dict[str, Any]:
-    """Score a run's best checkpoint on the test set of `cfg`; print and write `evaluations/<name>.json` and `.csv`.
+    """Score a run's best checkpoint on the test set of `cfg`; print, and write `evaluations/<name>.json` and tables.
 
     Returns:
         The figures, and how much of the test set the run knew: `seen_in_training` counts the images that it was trained
@@ -80,6 +80,7 @@ def evaluate(run: Path, cfg: DictConfig, name: str) -> dict[str, Any]:
     }
     folder = run / "evaluations"
     write_predictions(folder / f"{name}.csv", data, test, calibration)
+    write_scores(folder, data, test, prefix=f"{name}.")
     write_json(folder / f"{name}.json", metrics)
     tables.print_evaluation(metrics, folder / f"{name}.json")
     return metrics

@@ -67,13 +67,13 @@ def write_predictions(file: Path, data: SignDataModule, test: Predictions, calib
     write_csv(file, PREDICTION_COLUMNS, rows)
 
 
-def write_scores(folder: Path, data: SignDataModule, test: Predictions) -> None:
+def write_scores(folder: Path, data: SignDataModule, test: Predictions, prefix: str = "") -> None:
     """`classes.csv`, how every sign was read, and `groups.csv`, the accuracy of every signer and source."""
     classes = class_scores(test.labels, test.predicted)
-    _write(folder / run_folder.CLASSES, ClassScore, classes)
+    _write(folder / f"{prefix}{run_folder.CLASSES}", ClassScore, classes)
     signers, sources = data.manifest.signers[test.indices], data.manifest.sources[test.indices]
     groups = group_scores(test.labels, test.predicted, signers, sources, data.groups[test.indices])
-    _write(folder / run_folder.GROUPS, GroupScore, groups)
+    _write(folder / f"{prefix}{run_folder.GROUPS}", GroupScore, groups)
 
 
 def _write(file: Path, kind: type, scores: list[Any]) -> None:
