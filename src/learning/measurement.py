@@ -33,7 +33,11 @@ def measured(data: SignDataModule, test: Predictions, calibration: Calibration |
         low, high = ends.get(name, (None, None))
         figures[f"test/{name}_ci_low"] = None if low is None else round(low, 6)
         figures[f"test/{name}_ci_high"] = None if high is None else round(high, 6)
-    figures |= {"interval_unit": units.name or "none", "interval_units": units.count, "interval_note": units.note}
+    note = units.note
+    if units.name and "accuracy" not in ends:
+        note = f"No interval: all answers are {'right' if test.right.all() else 'wrong'}, so every draw is the same."
+    unit = units.name if "accuracy" in ends else "none"
+    figures |= {"interval_unit": unit, "interval_units": units.count, "interval_note": note}
     return figures | _calibrated(test, calibration)
 
 

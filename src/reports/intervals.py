@@ -1,8 +1,8 @@
 """How far a figure could have come out otherwise: 95 % intervals by drawing whole people, or whole bursts, again.
 
 Frames of one burst are one observation, whatever their number, so frames are never drawn singly. Where a test set names
-enough signers, signers are drawn: the interval then speaks for other people like these. Otherwise near-duplicate groups
-are drawn, and it speaks only for other pictures of the same people.
+enough signers, signers are drawn: the interval then speaks for other people whom the network knows as well, or as
+little, as these. Otherwise near-duplicate groups are drawn, and it speaks only for other pictures of the same people.
 
 The interval is Hesterberg's expanded percentile interval (2015, "What Teachers Should Know About the Bootstrap", The
 American Statistician 69(4), section 5.3): for n units the percentiles are taken at Φ(-√(n/(n-1)) · t(97.5 %, n-1))
@@ -57,8 +57,8 @@ class GroupScore:
         name: as `split.holdout` takes it.
         images: tested.
         accuracy: in [0, 1].
-        low, high: the 95 % interval, or None.
-        unit, units: what was drawn again, and how many there are.
+        low, high: the 95 % interval; None where there are too few units, or all answers are right or all wrong.
+        unit, units: what was drawn again, and how many there are; "" for too few.
     """
 
     kind: str
@@ -81,7 +81,7 @@ def units_of(signers: np.ndarray, groups: np.ndarray | None) -> Units:
     names, of_image = np.unique(np.asarray(signers, dtype=str), return_inverse=True)
     known = len(names) - int("" in names)
     if "" not in names and known >= FEWEST_UNITS:
-        note = f"95 % interval over {known} signers: what other people like these would give."
+        note = f"95 % interval over {known} signers, whole people drawn again."
         return Units(SIGNERS, of_image, known, note)
     who = (
         "the images of the test set name no signer"
@@ -100,7 +100,7 @@ def units_of(signers: np.ndarray, groups: np.ndarray | None) -> Units:
         return Units("", of_image, len(ids), f"No interval: {who}, and its images are {count}, too few to draw from.")
     note = (
         f"95 % interval over {len(ids)} groups of near-duplicates, since {who}: "
-        "what other pictures of the same people would give, not what other people would."
+        "it speaks for other pictures of the same people, not for other people."
     )
     return Units(GROUPS, of_image, len(ids), note)
 
@@ -109,6 +109,7 @@ def intervals(labels: np.ndarray, predicted: np.ndarray, units: Units) -> dict[s
     """95 % intervals of `accuracy` and `handshape_accuracy`, or {} where `units` has no name.
 
     Macro F1 gets none: a draw loses whole signs of few units, so that nearly all drawn values lie below the figure.
+    Nor does a share of 0 or 1: all draws are the same, which does not mean that it is certain.
 
     Args:
         labels, predicted: `(images,) int64` class indices.
@@ -117,7 +118,8 @@ def intervals(labels: np.ndarray, predicted: np.ndarray, units: Units) -> dict[s
         return {}
     hits = np.stack([labels == predicted, handshapes(labels) == handshapes(predicted)], axis=1)
     low, high = _share_interval(hits, units)
-    return {name: (float(low[i]), float(high[i])) for i, name in enumerate(("accuracy", "handshape_accuracy"))}
+    names = ("accuracy", "handshape_accuracy")
+    return {name: (float(low[i]), float(high[i])) for i, name in enumerate(names) if low[i] < high[i]}
 
 
 def group_scores(
@@ -140,7 +142,7 @@ def group_scores(
             # Within one signer only pictures can be drawn again, within a source its signers where they suffice.
             units = units_of(signers[chosen], groups[chosen] if groups is not None else None)
             low = high = None
-            if units.name:
+            if units.name and 0 < right[chosen].mean() < 1:
                 low, high = (float(end[0]) for end in _share_interval(right[chosen, None], units))
             accuracy = float(right[chosen].mean())
             ranked.append(GroupScore(kind, name, len(chosen), accuracy, low, high, units.name, units.count))

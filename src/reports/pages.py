@@ -38,14 +38,14 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": _percent, "whole": _whole, "spread": _spread}
+    environment.filters |= {"percent": share, "whole": _whole, "spread": _spread}
     environment.globals["include_raw"] = lambda name: Markup((_TEMPLATES / name).read_text(encoding="utf-8"))
     return environment
 
 
-def _percent(value: float | None, digits: int = 1) -> str:
-    """0.8043 → "80.4 %"; "–" for None."""
-    return "–" if value is None or math.isnan(value) else f"{100 * value:.{digits}f} %"
+def share(value: float | None, digits: int = 1) -> str:
+    """0.8043 → "80.4 %", never broken over two lines; "–" for None."""
+    return "–" if value is None or math.isnan(value) else f"{100 * value:.{digits}f}\u00a0%"
 
 
 def _whole(value: float | None) -> str:
@@ -54,4 +54,4 @@ def _whole(value: float | None) -> str:
 
 def _spread(low: float | None, high: float | None) -> str:
     """An interval in percent, "78.1 – 86.0 %"; "" where there is none."""
-    return "" if low is None or high is None else f"{100 * low:.1f} – {100 * high:.1f} %"
+    return "" if low is None or high is None else f"{100 * low:.1f} – {100 * high:.1f}\u00a0%"

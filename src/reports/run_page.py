@@ -8,17 +8,18 @@ import numpy as np
 
 from src import run_folder
 from src.reports import answers as answered
+from src.reports import pages
 from src.reports.answers import Answers, read_answers
 from src.reports.charts import Series, confusion_chart, line_chart, percent, reliability_chart, whisker
 from src.reports.intervals import GroupScore, group_scores
 from src.reports.metrics import calibration_bins, calibration_error, class_scores, confusion_counts
-from src.reports.pages import write_page
 from src.reports.promises import promise, tested
 from src.signs.labels import LOOK_ALIKES, SIGNS
 
 _PAIRS, _PAIR_IMAGES, _EXPLAINED = 6, 3, 6
 # A page lists this many signers whole; of more, the best and the worst.
 _LISTED, _BEST_LISTED, _WORST_LISTED = 30, 5, 15
+_FEWEST_IMAGES = 10  # of so many signers, those of whom fewer were tested say nothing one by one
 
 _HEADLINES = (
     ("test/accuracy", "accuracy", "answers that are right"),
@@ -82,7 +83,7 @@ def write(run: Path, album: Album | None, without_pictures: str = "") -> Path:
         "ranked": _ranked(groups, float(right.mean())),
         "abstention": _abstention(metrics),
     }
-    write_page(file, "run.html", values)
+    pages.write_page(file, "run.html", values)
     return file
 
 
@@ -253,18 +254,18 @@ def _reliability(answers: Answers) -> dict[str, Any]:
 
 
 def _abstention(metrics: Mapping[str, Any]) -> str:
-    threshold, share = metrics.get("abstain_below"), metrics.get("test/answered_share")
-    if threshold is None or share is None:
+    threshold, answered_share = metrics.get("abstain_below"), metrics.get("test/answered_share")
+    if threshold is None or answered_share is None:
         return ""
     if threshold == 0:
         return (
             "Prediction withholds no answer: on the validation images the answers were right 95 % of the time without."
         )
     accuracy = metrics.get("test/answered_accuracy")
-    right = f", {100 * accuracy:.1f} % of them right" if accuracy is not None else ""
+    right = f", {pages.share(accuracy)} of them right" if accuracy is not None else ""
     return (
-        f"Prediction says “not sure” below a probability of {100 * threshold:.0f} %, chosen on the validation images; "
-        f"on the test images that leaves {100 * share:.1f} % answered{right}."
+        f"Prediction says “not sure” below a probability of {pages.share(threshold, 0)}, chosen on validation images; "
+        f"on the test images that leaves {pages.share(answered_share)} answered{right}."
     )
 
 
@@ -272,11 +273,21 @@ def _ranked(groups: Sequence[GroupScore], overall: float) -> list[dict[str, Any]
     ranked = []
     for kind, title in (("signer", "By signer"), ("source", "By source")):
         scores = [score for score in groups if score.kind == kind]
-        left_out = 0
+        left_out, few = 0, ""
+        if len(scores) > _LISTED:
+            small = [score for score in scores if score.images < _FEWEST_IMAGES]
+            scores = [score for score in scores if score.images >= _FEWEST_IMAGES]
+            if small:
+                images = sum(score.images for score in small)
+                together = sum(score.accuracy * score.images for score in small) / images
+                few = (
+                    f"{len(small)} {kind}s with fewer than {_FEWEST_IMAGES} images each are not ranked: of their "
+                    f"{images} images together, {pages.share(together)} were read right."
+                )
         if len(scores) > _LISTED:
             left_out = len(scores) - _BEST_LISTED - _WORST_LISTED
             scores = [*scores[:_BEST_LISTED], *scores[-_WORST_LISTED:]]
         rows = [(score, whisker(score.accuracy, score.low, score.high, overall)) for score in scores]
-        if rows:
-            ranked.append({"title": title, "kind": kind, "rows": rows, "left_out": left_out})
+        if rows or few:
+            ranked.append({"title": title, "kind": kind, "rows": rows, "left_out": left_out, "few": few})
     return ranked

@@ -159,7 +159,7 @@ def _against_cost(lines: Sequence[_Line]) -> Any:
 
 def _mean(values: Sequence[float]) -> str:
     mean, sd = mean_sd(values)
-    return f"{100 * mean:.1f}" + (f" ± {100 * sd:.1f}" if len(values) > 1 else "") + " %"
+    return f"{100 * mean:.1f}" + (f" ± {100 * sd:.1f}" if len(values) > 1 else "") + "\u00a0%"
 
 
 def _best(line: _Line) -> dict[str, Any] | None:

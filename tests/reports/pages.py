@@ -51,7 +51,7 @@ class Page(HTMLParser):
         if self._open and self._open[-1] == "script":
             self.scripts.append(data)
         elif not self._open or self._open[-1] != "style":
-            self.text += data
+            self.text += data.replace("\u00a0", " ")  # between a number and its unit no line is broken
 
     def asks_for_nothing(self) -> bool:
         """Whether a browser finds in this page no reason to open a connection or another file."""

@@ -85,7 +85,7 @@ def test_signers_are_drawn_where_there_are_enough_and_bursts_where_there_are_not
     for signers in (few, partly, np.full(70, "", dtype=object)):
         units = units_of(signers, groups)
         assert (units.name, units.count) == (GROUPS, 70)
-        assert "not what other people would" in units.note
+        assert "not for other people" in units.note
 
 
 def test_one_burst_gives_no_interval_and_a_sentence_why() -> None:
@@ -94,6 +94,13 @@ def test_one_burst_gives_no_interval_and_a_sentence_why() -> None:
     assert units.note.startswith("No interval: the test set names 1 signer, fewer than 5, and its images are 1 group")
     test = random_predictions(5, images=30)
     assert intervals(test.labels, test.predicted, units) == {}
+
+
+def test_answers_that_are_all_right_give_no_interval_rather_than_one_of_no_width() -> None:
+    labels, signers = np.arange(30) % 5, np.array([f"set:p{i % 6}" for i in range(30)], dtype=object)
+    assert intervals(labels, labels, units_of(signers, None)) == {}
+    scores = group_scores(labels, labels, signers, np.full(30, "set", dtype=object), np.arange(30))
+    assert [(score.accuracy, score.low, score.high) for score in scores] == [(1.0, None, None)] * 7
 
 
 def test_the_interval_of_signers_holds_the_truth_about_as_often_as_it_says() -> None:

@@ -25,7 +25,7 @@ METRICS: dict[str, Any] = {
     "test/accuracy_ci_low": 0.71, "test/accuracy_ci_high": 0.88, "test/handshape_accuracy_ci_low": 0.72,
     "test/handshape_accuracy_ci_high": 0.9, "test/answered_share": 0.7, "test/answered_accuracy": 0.93,
     "temperature": 1.25, "abstain_below": 0.4, "interval_unit": "signers", "interval_units": 6,
-    "interval_note": "95 % interval over 6 signers: what other people like these would give.",
+    "interval_note": "95 % interval over 6 signers, whole people drawn again.",
     "val/accuracy": 0.84, "split": "signer", "holdout": "set:p1", "validation": "set:p2", "split_notes": "",
     "sources": "set", "train_images": 500, "val_images": 50, "test_images": 96, "model": "cnn", "weights": "none",
     "freeze": "none", "stages_trained": 3, "stages_trained_names": "conv1+neck+head", "parameters": 1000,
