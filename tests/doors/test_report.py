@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
 from src import evaluate, report, run_folder
 from src.errors import UserError
@@ -43,6 +44,13 @@ def test_a_finished_run_leaves_a_page_calibration_and_tables_that_agree(train_do
     again = json.loads((run.folder / "evaluations" / "as_trained.json").read_text())
     same = {key for key in run.metrics if key.startswith(("test/", "interval", "temperature"))}
     assert {key: again[key] for key in same} == {key: run.metrics[key] for key in same}
+
+    config = run.folder / ".hydra" / "config.yaml"
+    recorded = OmegaConf.load(config)
+    del recorded["cache"]  # as a run of an earlier version recorded it
+    OmegaConf.save(recorded, config)
+    report.main([f"run={run.folder}"])
+    assert "Grad-CAM" in Page(run.folder / run_folder.REPORT).text
 
     shutil.rmtree(run.folder / run_folder.CHECKPOINTS)  # moved away: the page is still written, and says so
     report.main([f"run={run.folder}"])
