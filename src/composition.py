@@ -197,6 +197,8 @@ def recorded_config(run: Path) -> DictConfig:
         raise UserError(f"{run} is not a run's folder: it holds no .hydra/config.yaml.")
     _prepare_hydra()
     cfg = OmegaConf.load(file)
+    if "cache" not in cfg:  # a run from before there was one
+        cfg.cache = OmegaConf.load(CONF / "cache" / "off.yaml")
     OmegaConf.resolve(cfg)
     return validated(cfg, check_files=False)  # what a run started from may have gone since
 

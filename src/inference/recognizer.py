@@ -1,7 +1,6 @@
 """One way to ask a trained network what it sees, whether it lies in a run's folder or in an exported file."""
 
 import json
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -147,7 +146,8 @@ class RunRecognizer(Recognizer):
 
 def _about_run(run: Path, cfg: Any) -> About:
     record: Mapping[str, Any] = run_folder.read_metrics(run) if (run / run_folder.METRICS).is_file() else {}
-    temperature, abstain_below = _calibration(run)
+    calibration = run_folder.read_calibration(run)
+    temperature, abstain_below = (calibration.temperature, calibration.abstain_below) if calibration else (1.0, None)
     notes = []
     if not record:
         notes.append(f"{run.name} has not finished: this is its best epoch so far.")
@@ -167,23 +167,6 @@ def _about_run(run: Path, cfg: Any) -> About:
         record=record,
         notes=tuple(notes),
     )
-
-
-def _calibration(run: Path) -> tuple[float, float | None]:
-    """Temperature and threshold of a run; 1 and None for a run that has none."""
-    file = run / run_folder.CALIBRATION
-    if not file.is_file():
-        return 1.0, None
-    try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-        temperature, threshold = float(values["temperature"]), float(values["abstain_below"])
-        if not (0 < temperature < math.inf and 0 <= threshold <= 1):
-            raise ValueError
-    except (ValueError, KeyError, TypeError):
-        raise UserError(
-            f"{file} is damaged: it must hold a temperature above 0 and abstain_below from 0 to 1."
-        ) from None
-    return temperature, threshold
 
 
 class OnnxRecognizer(Recognizer):

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from src.errors import UserError
-from src.reports.sweep import mean_sd
+from src.reports.sweep_runs import mean_sd
 from src.run_folder import FAILURE_FILE, FOLDS, METRICS
 from src.writing import write_csv
 

@@ -35,7 +35,9 @@ def test_a_run_leaves_its_config_checkpoints_figures_and_predictions(train_door:
     assert (run.folder / ".hydra" / "config.yaml").is_file()
     assert {file.name for file in (run.folder / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
     predictions = rows(run.folder / "predictions.csv")
-    assert list(predictions[0]) == ["path", "source", "signer", "label", "prediction", "probability"]
+    assert list(predictions[0]) == [
+        "path", "source", "signer", "group", "label", "prediction", "probability", "uncalibrated"
+    ]  # fmt: skip
     assert len(predictions) == run.metrics["test_images"] == 72
     assert {row["signer"] for row in predictions} == {"hand4"}
     right = sum(row["label"] == row["prediction"] for row in predictions)
