@@ -4,7 +4,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,7 @@ class Request:
         annotate: folder for pictures, film for a video or camera, or None.
         crop: the part that the network sees.
         rate_hz: frames a second that are looked at.
-        spelling: when a sign counts as a letter; `sure_above` None takes the run's own threshold.
+        spelling: when a sign counts as a letter.
         limit_seconds: where a camera stops by itself, or None.
     """
 
@@ -46,12 +46,6 @@ class Request:
     rate_hz: float = 15.0
     spelling: SpellingSettings = DEFAULT_SETTINGS
     limit_seconds: float | None = None
-
-
-def settings_for(recognizer: Recognizer, settings: SpellingSettings) -> SpellingSettings:
-    """The same settings with the run's calibrated threshold, where it has one."""
-    threshold = recognizer.about.abstain_below
-    return settings if threshold is None else replace(settings, sure_above=max(threshold, 0.05))
 
 
 def check(request: Request) -> None:
@@ -138,7 +132,7 @@ def _predict_video(recognizer: Recognizer, request: Request, console: Console) -
     frames: Iterator[Frame] = camera_frames(request.source, request.rate_hz) if file is None else iter(file)
     if request.limit_seconds is not None:
         frames = itertools.takewhile(lambda frame: frame.seconds < request.limit_seconds, frames)
-    speller = Speller(settings_for(recognizer, request.spelling))
+    speller = Speller(request.spelling)
     answers.print_about(about, console)
     with ExitStack() as open_things:
         film = None

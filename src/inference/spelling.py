@@ -10,21 +10,22 @@ from src.signs.labels import NUM_SIGNS, SIGNS
 
 @dataclass(frozen=True)
 class SpellingSettings:
-    """When a sign counts.
+    """When a sign counts. The numbers read the films of experiments/spelling best, on a person who is not their test.
 
     Attributes:
         smoothing_seconds: time constant of the exponential mean over frames.
         hold_seconds: a sign that leads this long becomes a letter.
         release_seconds: the same sign counts again after the hand was elsewhere this long.
         pause_seconds: no clear sign for this long becomes a space before the next letter.
-        sure_above: smoothed probability from which a sign leads at all.
+        sure_above: smoothed probability from which a sign leads at all; lower than a single picture would need, since
+            a sign must also last.
     """
 
-    smoothing_seconds: float = 0.12
-    hold_seconds: float = 0.2
-    release_seconds: float = 0.12
-    pause_seconds: float = 0.6
-    sure_above: float = 0.5
+    smoothing_seconds: float = 0.06
+    hold_seconds: float = 0.15
+    release_seconds: float = 0.07
+    pause_seconds: float = 0.7
+    sure_above: float = 0.3
 
 
 DEFAULT_SETTINGS = SpellingSettings()

@@ -14,7 +14,6 @@ from rich.table import Table
 from src.data.pixels import Unreadable, read_image
 from src.errors import UserError
 from src.inference.answers import print_about
-from src.inference.predicting import settings_for
 from src.inference.recognizer import Recognizer
 from src.inference.run_images import run_images
 from src.inference.spelling import DEFAULT_SETTINGS, Speller, SpellingSettings
@@ -46,7 +45,7 @@ def read_film(
     recognizer: Recognizer, file: Path, rate_hz: float = 15.0, settings: SpellingSettings = DEFAULT_SETTINGS
 ) -> str:
     """The text that a film spells."""
-    speller = Speller(settings_for(recognizer, settings))
+    speller = Speller(settings)
     for _ in watch(recognizer, iter(VideoFile(file, rate_hz)), speller):
         pass
     return speller.text
