@@ -64,11 +64,12 @@ def _print(configurations: Sequence[Configuration], console: Console) -> None:
         console.print(
             f"  {share}% of the test images have a near-duplicate in training", style="yellow", highlight=False
         )
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     keys = list(dict.fromkeys(key for configuration in configurations for key in configuration.settings))
     for key in keys:
-        table.add_column(key.rsplit(".", 1)[-1], overflow="fold")
-    for column in ("stages", "runs", "test accuracy", "macro F1", "validation", "s a run"):
+        name = key.rsplit(".", 1)[-1]
+        table.add_column(name, overflow="fold", min_width=min(12, len(name)))
+    for column in ("stages", "runs", "test", "macro F1", "val", "seconds", "saved"):
         table.add_column(column, justify="right", no_wrap=True)
     for configuration in configurations:
         runs = configuration.runs
@@ -76,16 +77,19 @@ def _print(configurations: Sequence[Configuration], console: Console) -> None:
         table.add_row(
             *(Text(configuration.settings.get(key, "")) for key in keys),  # Text: [hand1] is a value, not a style
             "/".join(sorted({str(run["stages_trained"]) for run in runs})) or "–",
-            f"{len(runs)}" + (f", {failures} failed" if failures else ""),
+            f"{len(runs)}" + (f"/{len(runs) + failures}" if failures else ""),
             _percent(configuration.values("test/accuracy")),
             _percent(configuration.values("test/f1_macro")),
             _percent(configuration.values("val/accuracy")),
             f"{mean_sd(configuration.values('seconds'))[0]:.0f}" if runs else "–",
+            f"{configuration.saved_seconds:.0f}" if runs else "–",
             style="red" if failures and not runs else None,
         )
     console.print(table)
     console.print(
-        "  mean ± standard deviation over seeds; stages: how many are trained, the head among them", style="dim"
+        "  accuracy on test and val: mean ± standard deviation over seeds; stages: how many are trained, the head too\n"
+        "  saved: seconds that frozen stages would have taken in every epoch, less those of keeping their activations",
+        style="dim",
     )
     for configuration in configurations:
         for name, reason in configuration.failed.items():
@@ -100,7 +104,7 @@ def _csv(configurations: Sequence[Configuration]) -> str:
     keys = list(dict.fromkeys(key for configuration in configurations for key in configuration.settings))
     columns = [f"{figure}_{part}" for figure in _FIGURES for part in ("mean", "sd")]
     names = ("stages_trained", "parameters_trained", "split", "holdout", "runs", "failed", "seeds")
-    writer.writerow([*keys, *names, *columns])
+    writer.writerow([*keys, *names, *columns, "cache_saved_seconds_mean"])
     for configuration in configurations:
         runs = configuration.runs
         figures = [value for figure in _FIGURES for value in mean_sd(configuration.values(figure))]
@@ -111,14 +115,14 @@ def _csv(configurations: Sequence[Configuration]) -> str:
                 len(runs),
                 len(configuration.failed) + len(configuration.unfinished),
                 " ".join(str(seed) for seed in sorted(run["seed"] for run in runs)),
-                *("" if math.isnan(value) else f"{value:.6g}" for value in figures),
+                *("" if math.isnan(value) else f"{value:.6g}" for value in [*figures, configuration.saved_seconds]),
             ]
         )
     return text.getvalue()
 
 
 def _plot(configurations: Sequence[Configuration], file: Path) -> None:
-    """Accuracy against trained stages: every run a dot, mean and standard deviation on top."""
+    """Accuracy against trained stages, every run a dot, mean and standard deviation on top; below, what a run took."""
     from matplotlib.figure import Figure  # without pyplot: no global state, no display
 
     measured = [configuration for configuration in configurations if configuration.runs]
@@ -127,8 +131,8 @@ def _plot(configurations: Sequence[Configuration], file: Path) -> None:
         # What sets the number of trained stages is the axis; whatever else was varied gets a line of its own.
         others = {key: value for key, value in configuration.settings.items() if not key.startswith("freeze")}
         lines.setdefault(" ".join(f"{key}={value}" for key, value in others.items()), []).append(configuration)
-    figure = Figure(figsize=(7.5, 4.6), layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=(7.5, 6.0), layout="constrained")
+    axes, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     colours = ("#2a6f97", "#d1495b", "#3c8d5a", "#8a5fa8", "#c98a1b", "#5c6770")
     for number, (label, members) in enumerate(lines.items()):
         colour = colours[number % len(colours)]
@@ -149,16 +153,24 @@ def _plot(configurations: Sequence[Configuration], file: Path) -> None:
             linestyle="-" if len(set(places)) == len(places) else "none",
             label=label or None,
         )
+        seconds = [mean_sd(member.values("seconds"))[0] for member in members]
+        without = [spent + member.saved_seconds for spent, member in zip(seconds, members, strict=True)]
+        below.plot(places, seconds, "o-" if len(set(places)) == len(places) else "o", color=colour, markersize=4)
+        if any(member.saved_seconds for member in members):
+            below.plot(places, without, "o:", color=colour, markersize=3, alpha=0.5)
     axes.set_xticks(sorted({member.runs[0]["stages_trained"] for member in measured}))
-    axes.set_xlabel("trained stages, counted from the head")
+    below.set_xlabel("trained stages, counted from the head")
+    below.set_ylabel("s a run" + (" (dotted:\nwithout the cache)" if len(below.lines) > len(lines) else ""))
+    below.set_ylim(bottom=0)
     axes.set_ylabel("test accuracy, %")
     axes.set_title("; ".join(_protocols(configurations)), fontsize=10)
     seeds = max(len(configuration.runs) for configuration in measured)
     axes.text(
-        1, -0.14, f"mean ± sd of up to {seeds} runs", transform=axes.transAxes, ha="right", fontsize=8, color="0.4"
+        1, 0.02, f"mean ± sd of up to {seeds} runs", transform=axes.transAxes, ha="right", fontsize=8, color="0.4"
     )
-    axes.grid(color="0.92")
-    axes.spines[["top", "right"]].set_visible(False)
+    for panel in (axes, below):
+        panel.grid(color="0.92")
+        panel.spines[["top", "right"]].set_visible(False)
     if any(lines):
         axes.legend(frameon=False, fontsize=8)
     beside = file.with_name(f".{file.name}.part.png")

@@ -202,6 +202,7 @@ def _rows(lines: Sequence[_Line]) -> list[dict[str, Any]]:
             "handshape": summary(one, "test/handshape_accuracy"),
             "ece": summary(one, "test/ece_calibrated"),
             "seconds": summary(one, "seconds"),
+            "saved": one.saved_seconds,
         }
         for place, line in enumerate(lines)
         for one in line.members
