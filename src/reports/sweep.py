@@ -42,7 +42,7 @@ def report(folder: Path, console: Console | None = None) -> None:
 
 def _percent(values: Sequence[float]) -> str:
     mean, sd = mean_sd(values)
-    return "–" if math.isnan(mean) else f"{mean:.1%}" + (f" ± {100 * sd:.1f}" if len(values) > 1 else "")
+    return "–" if math.isnan(mean) else f"{100 * mean:.1f}" + (f" ± {100 * sd:.1f}" if len(values) > 1 else "")
 
 
 def _protocols(configurations: Sequence[Configuration]) -> list[str]:
@@ -69,7 +69,7 @@ def _print(configurations: Sequence[Configuration], console: Console) -> None:
     for key in keys:
         name = key.rsplit(".", 1)[-1]
         table.add_column(name, overflow="fold", min_width=min(12, len(name)))
-    for column in ("stages", "runs", "test", "macro F1", "val", "seconds", "saved"):
+    for column in ("stages", "runs", "test %", "macro F1 %", "val %", "seconds", "saved"):
         table.add_column(column, justify="right", no_wrap=True)
     for configuration in configurations:
         runs = configuration.runs
