@@ -66,7 +66,7 @@ class SignClassifier(pl.LightningModule):
             torch.cuda.manual_seed(seed)
         logits = self.logits(batch)
         loss = self.loss(logits, batch.labels)
-        self.train_accuracy(logits.detach(), batch.labels)
+        self.train_accuracy.update(logits.detach(), batch.labels)  # and no figure of the batch, which nobody reads
         count = len(batch.labels)
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=count)
         self.log("train/accuracy", self.train_accuracy, on_step=False, on_epoch=True, batch_size=count)
