@@ -253,8 +253,11 @@ def many(folder: str) -> None:
         [
             f"datamodule.cache_dir={folder}/cache",
             "datamodule.batch_size=256",
+            "model=cnn",  # small, since memory and not time is asked for
+            "model.filters=[8,8,8,8]",
             "freeze=top_k",
-            "freeze.k=1",
+            "freeze.k=2",
+            "freeze.allow_untrained=true",
             "augmentation=none",
             "trainer.max_epochs=1",
             "trainer.progress=false",
