@@ -112,10 +112,17 @@ def train_door(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
 ) -> Callable[..., Finished]:
-    """A function that runs `python -m src.train …` in this process, over the tiny set, into a folder of the test."""
+    """A function that runs `python -m src.train …` in this process, over the tiny set, into a folder of the test.
+
+    Runs write their page only for tests marked `pages`: it is most of what a tiny run takes.
+    """
     from src import train
     from src.composition import command_line
+
+    if request.node.get_closest_marker("pages") is None:
+        monkeypatch.setattr("src.learning.training.write_run_page", lambda *_: None)
 
     def run(*arguments: str, folder: str = "run", last: tuple[str, ...] = ()) -> Finished:
         target = tmp_path / folder

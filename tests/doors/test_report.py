@@ -13,6 +13,8 @@ from src.errors import UserError
 from tests.conftest import TINY_CNN
 from tests.reports.pages import Page
 
+pytestmark = pytest.mark.pages
+
 
 def test_a_finished_run_leaves_a_page_calibration_and_tables_that_agree(train_door: Any, capsys: Any) -> None:
     run = train_door(*TINY_CNN, "split=signer", "split.holdout=[hand4]", "trainer.max_epochs=3")
