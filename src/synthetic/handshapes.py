@@ -33,6 +33,9 @@ Finger = tuple[float, float, float, float]
 _THUMB_FREE = (0, 1, 2, 3)
 _SAMPLE_WOBBLE_DEG = 3.0
 _SAMPLE_TURN_DEG = (10.0, 8.0, 8.0)
+# Of poses that are no signs: how many close all fingers together, and how many face anywhere at all.
+_TOGETHER_SHARE = 0.3
+_ANY_WAY_SHARE = 0.3
 
 
 @dataclass(frozen=True)
@@ -433,12 +436,15 @@ def sign_pose(sign: str, signer: Signer, rng: np.random.Generator | None = None)
 def random_angles(rng: np.random.Generator, proportions: Proportions) -> np.ndarray:
     """(22,) radians of a valid pose that is no sign in particular.
 
-    Each finger is straight, curled or anything between; the last joint follows the middle one; the thumb is kept out of
-    the other fingers.
+    Each finger is straight, curled or anything between; in some poses they close together, the way that most of what a
+    hand does is done (the first synergy of Santello et al., "Postural hand synergies for tool use", J. Neuroscience 18,
+    1998). The last joint follows the middle one; the thumb is kept out of the other fingers.
     """
     low, high = ANGLE_LIMITS.T
     angles = rng.uniform(low, high)
     curl = rng.beta(0.6, 0.6, 5)
+    if rng.random() < _TOGETHER_SHARE:
+        curl[:] = curl[0]
     for finger in range(1, 5):
         first = 4 * finger
         angles[first] = (-10 + 95 * np.clip(curl[finger] + rng.normal(0, 0.18), 0, 1)) * np.pi / 180
@@ -451,7 +457,9 @@ def random_angles(rng: np.random.Generator, proportions: Proportions) -> np.ndar
 
 
 def random_pose(rng: np.random.Generator, signer: Signer) -> Pose:
-    """A valid pose of this hand, turned any way that a hand is held before a camera."""
+    """A valid pose of this hand, turned any way that a hand is held before a camera, its inside forward most often."""
     angles = random_angles(rng, signer.proportions)
-    turn = rotation(rng.uniform(-np.pi, np.pi), rng.normal(0.0, 0.5), rng.normal(0.0, 0.7))
+    any_way = rng.random() < _ANY_WAY_SHARE
+    yaw = rng.uniform(-np.pi, np.pi) if any_way else rng.normal(0.0, 0.7)
+    turn = rotation(yaw, rng.normal(0.0, 0.45), rng.normal(0.0, 0.6))
     return Pose(angles, turn, signer.left_handed)
