@@ -119,9 +119,7 @@ _C = Handshape((36, 44, -2, 22), (30, -1, 42, 26), (30, 0, 44, 26), (28, 2, 42, 
 _ONE = Handshape(
     (22, 46, 32, 42), (2, 1, 4, 3), _FIST[MIDDLE], _FIST[RING], _FIST[LITTLE], contacts=_across(MIDDLE, share=0.5)
 )
-_TWO = Handshape(
-    (16, 46, 42, 48), (3, 10, 4, 3), (3, -7, 4, 3), *_CURLED.values(), contacts=_across(RING, share=0.35)
-)
+_TWO = Handshape((16, 46, 42, 48), (3, 10, 4, 3), (3, -7, 4, 3), *_CURLED.values(), contacts=_across(RING, share=0.35))
 _TWO_ON_NAIL = replace(_TWO, contacts=(Contact(_PAD, Spot(RING, 2, 0.4, "back")),))
 _U = replace(_TWO, index=(3, -3.5, 4, 3), middle=(3, 3.5, 4, 3))
 _SIX = Handshape(
@@ -291,7 +289,10 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
     ),
     "A": (
         Handshape(
-            (20, 26, 4, 2), *_FIST.values(), contacts=(Contact(Spot(THUMB, 2, 0.0), Spot(INDEX, 1, 0.15, "radial")),), roll=6
+            (20, 26, 4, 2),
+            *_FIST.values(),
+            contacts=(Contact(Spot(THUMB, 2, 0.0), Spot(INDEX, 1, 0.15, "radial")),),
+            roll=6,
         ),
     ),
     "B": (
