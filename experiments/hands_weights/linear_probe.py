@@ -1,9 +1,9 @@
 """What frozen features are worth: `python experiments/hands_weights/linear_probe.py hands imagenet null seed=0,1,2`.
 
-Each argument is a value of `model.weights`; `null` is tried with every seed. Pooled features of MobileNetV2, standardised,
-and a multinomial logistic regression on the signers hand1 to hand4 of asl_dataset, tested on hand5. The weight penalty is
-the one that does best on hand4 after training on hand1 to hand3. No augmentation. Images are found as everywhere:
-FINGERSPELL_DATA names the folder of datasets.
+Each argument is a value of `model.weights`; `null` is tried with every seed. Pooled features of MobileNetV2,
+standardised, and a multinomial logistic regression on the signers hand1 to hand4 of asl_dataset, tested on hand5. The
+weight penalty is the one that does best on hand4 after training on hand1 to hand3. No augmentation. FINGERSPELL_DATA
+names the folder of datasets.
 """
 
 import os

@@ -75,8 +75,8 @@ class Handshape:
 # Fingers that are straight: spread as in 5, or side by side as in B.
 _SPREAD = {INDEX: (4, 11, 5, 3), MIDDLE: (2, 1, 5, 3), RING: (4, -10, 5, 3), LITTLE: (6, -22, 6, 4)}
 _TOGETHER = {INDEX: (3, -3.5, 5, 4), MIDDLE: (2, -0.5, 5, 4), RING: (3, 2.8, 5, 4), LITTLE: (5, 6, 6, 4)}
-# Curled: tips in the palm, so that no nail is seen. Beside straight fingers, ring and little curl less tightly, and bent
-# fingers point to one place at the wrist (the scaphoid bone).
+# Curled: tips in the palm, so that no nail is seen. Beside straight fingers, ring and little curl less tightly, and
+# bent fingers point to one place at the wrist (the scaphoid bone).
 _FIST = {INDEX: (82, 3, 105, 58), MIDDLE: (84, 1, 107, 58), RING: (85, -3, 108, 58), LITTLE: (85, -8, 105, 58)}
 _CURLED = {RING: (70, -7, 110, 52), LITTLE: (72, -13, 108, 52)}
 
@@ -222,6 +222,17 @@ _D_TIGHT = Handshape(
     (64, -4, 100, 34),
     contacts=(Contact(_PAD, Spot(MIDDLE, 2, 0.8, "back")),),
 )
+_E = Handshape(
+    (18, 36, 40, 40),
+    (40, 0, 112, 40),
+    (42, 0, 113, 40),
+    (44, 0, 112, 40),
+    (50, -2, 108, 40),
+    contacts=(
+        Contact(Spot(THUMB, 2, 0.0, "axis"), PalmSpot(13, 64, 33)),
+        Contact(Spot(THUMB, 2, 1.0, "axis"), PalmSpot(-16, 60, 31)),
+    ),
+)
 _M = Handshape(
     (-2, 32, 30, 22),
     (64, 2, 92, 26),
@@ -300,17 +311,19 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
         Handshape((10, 20, 48, 32), *_TOGETHER.values(), contacts=(Contact(_PAD, PalmSpot(-2, 75, 14)),)),
     ),
     "C": (_C, replace(_C, yaw=46), replace(_C, yaw=76)),
-    "D": (_D, replace(_D, yaw=24), _D_TIGHT),
+    "D": (_D, replace(_D, yaw=24), _D_TIGHT, replace(_D_TIGHT, yaw=16)),
     "E": (
-        Handshape(
-            (18, 36, 40, 40),
-            (32, 0, 112, 46),
-            (34, 0, 113, 46),
-            (36, 0, 112, 46),
-            (42, 0, 108, 44),
+        _E,
+        # Closed: the tips press on the thumb.
+        replace(
+            _E,
+            index=(52, 0, 110, 34),
+            middle=(54, 0, 111, 34),
+            ring=(56, -1, 110, 34),
+            little=(60, -3, 106, 34),
             contacts=(
-                Contact(Spot(THUMB, 2, 0.0, "axis"), PalmSpot(13, 67, 30)),
-                Contact(Spot(THUMB, 2, 1.0, "axis"), PalmSpot(-16, 63, 28)),
+                Contact(Spot(THUMB, 2, 0.0, "axis"), PalmSpot(13, 60, 34)),
+                Contact(Spot(THUMB, 2, 1.0, "axis"), PalmSpot(-16, 57, 33)),
             ),
         ),
     ),
