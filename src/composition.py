@@ -1,13 +1,14 @@
 """How a command line becomes a config: Hydra, with run folders named, resumed runs found and errors in one sentence."""
 
 import hashlib
+import itertools
 import os
 import re
 import shutil
 import sys
 import traceback
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
@@ -291,6 +292,39 @@ def resumed_run() -> Path | None:
     return Path(folder) if folder else None
 
 
+def swept_freezes() -> list[DictConfig]:
+    """The `freeze` sections that the jobs of the running sweep have, so that one pass serves them all; else []."""
+    return list(_swept)
+
+
+_swept: list[DictConfig] = []
+
+
+def _freezes_of(command: Sequence[str], params: Mapping[str, str], own: Sequence[str]) -> list[DictConfig]:
+    """Every combination of the swept settings of `freeze`, all other settings being those of the job `own`."""
+    from hydra import compose as hydra_compose
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    given = [argument for argument in command if "=" in argument and not argument.startswith("-")]
+    parsed = OverridesParser.create().parse_overrides([*(f"{key}={value}" for key, value in params.items()), *given])
+    choices = {
+        override.key_or_group: [f"{override.key_or_group}={value}" for value in override.sweep_string_iterator()]
+        for override in parsed
+        if override.is_sweep_override() and override.key_or_group.partition(".")[0] == "freeze"
+    }
+    others = [override for override in own if override.partition("=")[0] not in choices]
+    found = []
+    for combination in itertools.product(*choices.values()):
+        try:
+            found.append(validated(hydra_compose("train", overrides=[*others, *combination])).freeze)
+        except (UserError, OmegaConfBaseException):
+            continue  # that job says so itself when its turn comes
+        except Exception as error:
+            if not _is_composition_error(error):
+                raise
+    return found
+
+
 def command_line(task: Callable[[DictConfig, Path], object], after_sweep: Callable[[Path], None]) -> None:
     """Run `task(cfg, run_dir)` for the command line, once or as a multirun.
 
@@ -337,6 +371,7 @@ def command_line(task: Callable[[DictConfig, Path], object], after_sweep: Callab
             sweep_folder.append(Path(hydra_cfg.sweep.dir).resolve())
         print(f"\n── job {hydra_cfg.job.num}: {run_dir.name}", flush=True)
         command = sys.argv[1:]
+        _swept[:] = _freezes_of(command, dict(hydra_cfg.sweeper.params or {}), hydra_cfg.overrides.task)
         sys.argv[1:] = [
             *hydra_cfg.overrides.task,
             *_ONE_RUN,

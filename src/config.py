@@ -88,6 +88,14 @@ class FreezeConfig:
 
 
 @dataclass
+class CacheConfig:
+    mode: str = MISSING  # prefix | off: whether what leaves the frozen stages is computed once and kept
+    views: int | None = None  # augmented views an image has while a prefix is frozen; null: a fresh draw every epoch
+    seed: int = MISSING  # of the views, which runs of other seeds share
+    budget_gb: float = MISSING  # of disk for kept activations; the longest unused go first
+
+
+@dataclass
 class OptimizerConfig:
     name: str = MISSING  # adamw | adam | sgd
     lr: float = MISSING  # of the head
@@ -135,6 +143,7 @@ class Config:
     split: SplitConfig = field(default_factory=SplitConfig)
     model: Any = MISSING
     freeze: FreezeConfig = field(default_factory=FreezeConfig)
+    cache: CacheConfig = field(default_factory=CacheConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     scheduler: SchedulerConfig = field(default_factory=SchedulerConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
@@ -146,6 +155,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "split.name": ("random", "signer", "source", "everything"),
     "model.family": ("cnn", "mobilenetv2", "timm"),
     "freeze.policy": ("none", "all", "top_k", "mask", "gradual", "lp_ft"),
+    "cache.mode": ("prefix", "off"),
     "optimizer.name": ("adamw", "adam", "sgd"),
     "scheduler.name": ("constant", "cosine", "one_cycle", "step", "plateau"),
     "scheduler.interval": ("step", "epoch"),
@@ -175,6 +185,9 @@ RANGES: tuple[tuple[str, float | None, float | None], ...] = (
     ("freeze.k", 0, None),
     ("freeze.epochs_per_stage", 1, None),
     ("freeze.head_epochs", 1, None),
+    ("cache.views", 1, 1000),
+    ("cache.seed", 0, 2**31 - 1),
+    ("cache.budget_gb", 0, 1e6),
     ("optimizer.lr", 1e-12, 100),
     ("optimizer.weight_decay", 0, 10),
     ("optimizer.momentum", 0, 0.9999),
@@ -241,6 +254,8 @@ def validated(cfg: DictConfig, check_files: bool = True) -> DictConfig:
     _check_datamodule(cfg.datamodule)
     _check_split(cfg)
     _check_freeze(cfg)
+    if cfg.cache.mode == "prefix" and cfg.cache.views is None:
+        raise UserError("cache=prefix needs cache.views=<augmented views an image>; cache=off draws anew every epoch.")
     _check_model(cfg.model, check_files)
     _check_trainer(cfg)
     return cfg

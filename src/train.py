@@ -8,13 +8,13 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from src.composition import command_line, resumed_run
+from src.composition import command_line, resumed_run, swept_freezes
 
 
 def _train(cfg: DictConfig, run_dir: Path) -> None:
     from src.learning.training import train
 
-    train(cfg, run_dir, resume=resumed_run() is not None)
+    train(cfg, run_dir, resume=resumed_run() is not None, swept=swept_freezes())
 
 
 def _after_sweep(folder: Path) -> None:

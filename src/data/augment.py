@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import albumentations
@@ -11,10 +12,41 @@ import numpy as np
 from src.errors import UserError
 
 
-def draw_seed(seed: int, epoch: int, name: str) -> int:
-    """The 32-bit seed of one image's draw in one epoch: the same on every machine and in every worker."""
-    digest = hashlib.blake2b(f"{seed}|{epoch}|{name}".encode(), digest_size=4).digest()
+def draw_seed(seed: int, moment: int | str, name: str) -> int:
+    """The 32-bit seed of one image's draw at one moment (an epoch, a view): the same on every machine and worker."""
+    digest = hashlib.blake2b(f"{seed}|{moment}|{name}".encode(), digest_size=4).digest()
     return int.from_bytes(digest, "little")
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Which random draw an image gets in an epoch: a fresh one, or one of a few views that come round again.
+
+    Attributes:
+        seed: of the fresh draws.
+        views: how many views an image has.
+        views_seed: of the views; runs whose `seed` differs can share them.
+        viewed: the epochs that show views.
+    """
+
+    seed: int
+    views: int = 1
+    views_seed: int = 0
+    viewed: frozenset[int] = frozenset()
+
+    def view(self, epoch: int, name: str) -> int:
+        """The view of an image that an epoch shows, from 0. Each image starts elsewhere, so every epoch mixes views."""
+        return (epoch + draw_seed(self.views_seed, "first view", name)) % self.views
+
+    def seed_for(self, epoch: int, name: str) -> int:
+        """The 32-bit seed of an image's draw in an epoch."""
+        if epoch in self.viewed:
+            return self.seed_of_view(self.view(epoch, name), name)
+        return draw_seed(self.seed, epoch, name)
+
+    def seed_of_view(self, view: int, name: str) -> int:
+        """The 32-bit seed of one view of an image."""
+        return draw_seed(self.views_seed, f"view {view}", name)
 
 
 class Augmentation:

@@ -1,23 +1,25 @@
 """The LightningDataModule: sources to manifest, manifest to split, split to loaders."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from src import hardware
 from src.config import signs_of
-from src.data.augment import Augmentation
+from src.data.augment import Augmentation, Draws
 from src.data.collect import Collection, ReadyMade, collect
-from src.data.loading import Batch, EpochSampler, PixelDataset, as_it_is, limit_threads
+from src.data.loading import Batch, CutBatch, EpochSampler, PixelDataset, as_it_is, limit_threads
 from src.data.manifest import Finding, ImageRecord, Manifest
 from src.data.pixel_cache import Pixels
 from src.data.split import Split, split_manifest
 from src.errors import UserError
 from src.signs.catalog import RENDERED
 from src.signs.labels import NUM_SIGNS, SIGNS
+
+Inputs = Callable[[str, PixelDataset], Dataset[Batch | CutBatch]]
 
 
 def _rendered(cfg: DictConfig) -> ReadyMade:
@@ -60,6 +62,9 @@ class SignDataModule(pl.LightningDataModule):
         manifest: every usable image.
         findings: files left out or converted.
         split: which image is in which part.
+        draws: which random draw an image gets in which epoch.
+        inputs: what loaders show in place of the images of a part, or None.
+        reads_images: whether any epoch of training still starts from images.
     """
 
     manifest: Manifest
@@ -71,6 +76,9 @@ class SignDataModule(pl.LightningDataModule):
         super().__init__()
         self.cfg = cfg
         self.augmentation = Augmentation(OmegaConf.to_container(cfg.augmentation.transforms))
+        self.draws = Draws(cfg.seed)
+        self.inputs: Inputs | None = None
+        self.reads_images = True
 
     def prepare(self) -> None:
         """Find, decode and divide; called once before the loaders are asked for.
@@ -95,14 +103,18 @@ class SignDataModule(pl.LightningDataModule):
     def dataset(self, part: str) -> PixelDataset:
         """The images of `train` (augmented), `val` or `test`."""
         augmentation = self.augmentation if part == "train" and not self.augmentation.is_identity else None
-        return PixelDataset(self.pixels, self.manifest, self.split.part(part), augmentation, self.cfg.seed)
+        return PixelDataset(self.pixels, self.manifest, self.split.part(part), augmentation, self.draws)
 
-    def train_dataloader(self) -> DataLoader[Batch]:
+    def _shown(self, part: str) -> Dataset[Batch | CutBatch]:
+        images = self.dataset(part)
+        return images if self.inputs is None else self.inputs(part, images)
+
+    def train_dataloader(self) -> DataLoader[Batch | CutBatch]:
         rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        dataset = self.dataset("train")
+        dataset = self._shown("train")
         # The batch that an epoch leaves over is dropped, but never the only one: batch norm dislikes tiny batches.
         per_rank = len(dataset) // ranks
-        workers = self.cfg.datamodule.workers
+        workers = self.cfg.datamodule.workers if self.reads_images else 0
         return self._loader(
             dataset,
             EpochSampler(len(dataset), self.cfg.seed, rank, ranks),
@@ -110,18 +122,20 @@ class SignDataModule(pl.LightningDataModule):
             drop_last=per_rank > self.cfg.datamodule.batch_size,
         )
 
-    def val_dataloader(self) -> DataLoader[Batch]:
+    def val_dataloader(self) -> DataLoader[Batch | CutBatch]:
         return self._in_order("val")
 
-    def test_dataloader(self) -> DataLoader[Batch]:
+    def test_dataloader(self) -> DataLoader[Batch | CutBatch]:
         return self._in_order("test")
 
-    def _in_order(self, part: str) -> DataLoader[Batch]:
-        dataset = self.dataset(part)
+    def _in_order(self, part: str) -> DataLoader[Batch | CutBatch]:
+        dataset = self._shown(part)
         # Slices of a memory map: a loader process would cost more than it brings.
         return self._loader(dataset, EpochSampler(len(dataset), seed=None), workers=0, drop_last=False)
 
-    def _loader(self, dataset: PixelDataset, sampler: EpochSampler, workers: int, drop_last: bool) -> DataLoader[Batch]:
+    def _loader(
+        self, dataset: Dataset[Batch | CutBatch], sampler: EpochSampler, workers: int, drop_last: bool
+    ) -> DataLoader[Batch | CutBatch]:
         return DataLoader(
             dataset,
             batch_size=self.cfg.datamodule.batch_size,

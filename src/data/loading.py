@@ -1,6 +1,6 @@
 """From decoded pixels to batches: the order, the draw and the memory layout of what a network is shown."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from src.data.augment import Augmentation, draw_seed
+from src.data.augment import Augmentation, Draws
 from src.data.manifest import Manifest
 from src.data.pixel_cache import Pixels
 
@@ -30,6 +30,21 @@ class Batch(NamedTuple):
     """
 
     images: Tensor
+    labels: Tensor
+    indices: Tensor
+
+
+class CutBatch(NamedTuple):
+    """What left a network's frozen prefix, in place of the images that went in.
+
+    Attributes:
+        activations: one tensor `(batch, …)`, or several where branches cross the cut.
+        cut: the number of stages that they have been through.
+        labels, indices: as in `Batch`.
+    """
+
+    activations: tuple[Tensor, ...]
+    cut: int
     labels: Tensor
     indices: Tensor
 
@@ -72,13 +87,13 @@ class PixelDataset(Dataset[Batch]):
         manifest: what they show, and the names that their draws are tied to.
         part: `(images,) int64` places in the manifest that this dataset consists of.
         augmentation: the pipeline; None shows the images as they are.
-        seed: of the draws.
+        draws: which draw an image gets in which epoch.
     """
 
     def __init__(
-        self, pixels: Pixels, manifest: Manifest, part: np.ndarray, augmentation: Augmentation | None, seed: int
+        self, pixels: Pixels, manifest: Manifest, part: np.ndarray, augmentation: Augmentation | None, draws: Draws
     ) -> None:
-        self.pixels, self.augmentation, self.seed = pixels.subset(part), augmentation, seed
+        self.pixels, self.augmentation, self.draws = pixels.subset(part), augmentation, draws
         self.part = np.asarray(part, dtype=np.int64)
         self.labels = manifest.labels[self.part]
         self.names = [manifest[int(index)].name for index in self.part]
@@ -88,27 +103,34 @@ class PixelDataset(Dataset[Batch]):
 
     def picture(self, draw: Draw) -> np.ndarray:
         """`(size, size, 3) uint8` of one image as that epoch shows it."""
-        image = self.pixels[draw.index]
-        if self.augmentation is None:
-            return image
-        return self.augmentation(np.array(image), draw_seed(self.seed, draw.epoch, self.names[draw.index]))
+        return self._drawn(draw.index, self.draws.seed_for(draw.epoch, self.names[draw.index]))
+
+    def view(self, index: int, view: int) -> np.ndarray:
+        """`(size, size, 3) uint8` of one view of an image."""
+        return self._drawn(index, self.draws.seed_of_view(view, self.names[index]))
+
+    def _drawn(self, index: int, seed: int) -> np.ndarray:
+        image = self.pixels[index]
+        return image if self.augmentation is None else self.augmentation(np.array(image), seed)
 
     def __getitem__(self, draw: Draw) -> Batch:
         return self.__getitems__([draw])
 
     def __getitems__(self, draws: list[Draw]) -> Batch:
         """A batch in one piece, so that no image is copied twice."""
-        images = np.stack([self.picture(draw) for draw in draws])
-        places = [draw.index for draw in draws]
+        return self.batch([self.picture(draw) for draw in draws], [draw.index for draw in draws])
+
+    def batch(self, pictures: Sequence[np.ndarray], places: Sequence[int]) -> Batch:
+        """Pictures `(size, size, 3) uint8` of the images at `places` of this dataset."""
         return Batch(
             # Stored height × width × channels and only viewed the other way round: channels-last without a copy.
-            torch.from_numpy(images).permute(0, 3, 1, 2),
+            torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2),
             torch.from_numpy(self.labels[places]),
             torch.from_numpy(self.part[places]),
         )
 
 
-def as_it_is(batch: Batch) -> Batch:
+def as_it_is(batch: Batch | CutBatch) -> Batch | CutBatch:
     """The dataset already makes whole batches; nothing is left to collate."""
     return batch
 

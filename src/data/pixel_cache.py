@@ -13,22 +13,21 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from src.data import pixels
 from src.data.manifest import ImageRecord
+from src.data.mapped import MappedRows, RowWriter
 from src.data.pixels import Fit, Unreadable
 from src.errors import UserError
+from src.progress import progress
 
 # Raise it whenever the same file would give other pixels than before.
 DECODER_VERSION = 1
@@ -37,7 +36,6 @@ _PIXELS, _VERDICTS = "pixels.npy", "verdicts.json"
 _BESIDE = ".building-"
 _ABANDONED_AFTER_SECONDS = 24 * 3600
 _CHUNK = 32
-_QUIET_SECONDS = 2.0
 
 
 class Verdict(NamedTuple):
@@ -95,11 +93,10 @@ def decode_once(
         _clear_abandoned(Path(cache_dir))
         beside.mkdir(parents=True)
         _check_room(Path(cache_dir), int(np.prod(shape)))
-        array = np.lib.format.open_memmap(beside / _PIXELS, mode="w+", dtype=np.uint8, shape=shape)
-        _reserve(beside / _PIXELS)
-        verdicts = _decode_all(records, array, image_size_px, fit, max_megapixels, threads or _processors())
-        array.flush()
-        del array
+        with RowWriter(beside / _PIXELS, shape, np.uint8) as rows:
+            _reserve(beside / _PIXELS)
+            verdicts = _decode_all(records, rows, image_size_px, fit, max_megapixels, threads or _processors())
+            rows.flush()
         (beside / _VERDICTS).write_text(json.dumps(verdicts, ensure_ascii=False), encoding="utf-8")
         _move_into_place(beside, place, shape)
     except OSError as error:
@@ -133,7 +130,7 @@ def _open(place: Path, shape: tuple[int, ...]) -> DecodedImages | None:
     """The cache at `place`, or None where there is none or it is damaged."""
     try:
         verdicts = [Verdict(*verdict) for verdict in json.loads((place / _VERDICTS).read_text(encoding="utf-8"))]
-        array = np.load(place / _PIXELS, mmap_mode="r", allow_pickle=False)
+        array = MappedRows(place / _PIXELS)
     except (OSError, ValueError, TypeError):
         return None
     if array.shape != shape or array.dtype != np.uint8 or len(verdicts) != shape[0]:
@@ -198,23 +195,23 @@ def _processors() -> int:
 
 
 def _decode_all(
-    records: Sequence[ImageRecord], array: np.ndarray, image_size_px: int, fit: Fit, max_megapixels: float, threads: int
+    records: Sequence[ImageRecord], rows: RowWriter, image_size_px: int, fit: Fit, max_megapixels: float, threads: int
 ) -> list[Verdict]:
-    """Fill `array` row by row; Pillow and OpenCV let go of the interpreter's lock, so threads share the work."""
+    """Fill `rows`, one an image; Pillow and OpenCV let go of the interpreter's lock, so threads share the work."""
 
     def work(start: int) -> tuple[int, list[Verdict]]:
         verdicts = []
         for row in range(start, min(start + _CHUNK, len(records))):
             try:
                 decoded = pixels.decode(records[row], max_megapixels, needed_px=image_size_px)
-                array[row] = pixels.fit_square(decoded.pixels, image_size_px, fit)
+                rows[row] = pixels.fit_square(decoded.pixels, image_size_px, fit)
                 verdicts.append(Verdict(decoded.width_px, decoded.height_px, decoded.note, ""))
             except Unreadable as error:
                 verdicts.append(Verdict(0, 0, "", str(error)))
         return start, verdicts
 
     results: dict[int, list[Verdict]] = {}
-    with _progress(f"decoding {records[0].source}", len(records)) as advance, ThreadPoolExecutor(threads) as pool:
+    with progress(f"decoding {records[0].source}", len(records)) as advance, ThreadPoolExecutor(threads) as pool:
         starts = iter(range(0, len(records), _CHUNK))
         running = {pool.submit(work, start) for start in islice(starts, 2 * threads)}
         while running:
@@ -226,29 +223,6 @@ def _decode_all(
                 if (following := next(starts, None)) is not None:
                     running.add(pool.submit(work, following))
     return [verdict for start in sorted(results) for verdict in results[start]]
-
-
-@contextmanager
-def _progress(title: str, total: int) -> Iterator:
-    """A bar on the terminal for work that takes longer than two seconds; nothing in a log file."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, console=console, transient=True)
-    task = bar.add_task(title, total=total)
-    begun, shown = time.monotonic(), False
-
-    def advance(count: int) -> None:
-        nonlocal shown
-        bar.advance(task, count)
-        if not shown and console.is_terminal and time.monotonic() - begun > _QUIET_SECONDS:
-            shown = True
-            bar.start()
-
-    try:
-        yield advance
-    finally:
-        if shown:
-            bar.stop()
 
 
 class Pixels:
@@ -270,7 +244,7 @@ class Pixels:
         self.file_of = np.asarray(file_of, dtype=np.int32)
         self.row_of = np.asarray(row_of, dtype=np.int64)
         self.image_size_px = image_size_px
-        self._maps: dict[int, np.ndarray] = {}
+        self._maps: dict[int, MappedRows] = {}
 
     def __len__(self) -> int:
         return len(self.row_of)
@@ -279,7 +253,7 @@ class Pixels:
         """(size, size, 3) uint8 RGB: a read-only view of the cache."""
         which = int(self.file_of[index])
         if which not in self._maps:
-            self._maps[which] = np.load(self.files[which], mmap_mode="r", allow_pickle=False)
+            self._maps[which] = MappedRows(self.files[which])
         return self._maps[which][int(self.row_of[index])]
 
     def take(self, indices: Iterable[int]) -> np.ndarray:

@@ -10,7 +10,7 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from src.data.augment import draw_seed
-from src.data.loading import Batch
+from src.data.loading import Batch, CutBatch
 from src.learning.optim import build_optimizer, build_scheduler
 from src.nets.stages import StagedNetwork
 from src.signs.labels import NUM_SIGNS
@@ -49,12 +49,18 @@ class SignClassifier(pl.LightningModule):
     def forward(self, images: Tensor) -> Tensor:
         return self.network(images)
 
-    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+    def logits(self, batch: Batch | CutBatch) -> Tensor:
+        """`(batch, 36)`, from images or from where the frozen stages have taken them."""
+        if isinstance(batch, CutBatch):
+            return self.network.suffix(batch.activations, batch.cut)
+        return self(batch.images)
+
+    def training_step(self, batch: Batch | CutBatch, batch_index: int) -> Tensor:
         # Dropout draws by (seed, epoch, batch, rank). Once an epoch would not do: a resumed Lightning makes its
         # loaders, which draw too, at another moment than a fresh one.
         draw = f"dropout of batch {batch_index}, rank {self.global_rank}"
         torch.manual_seed(draw_seed(self.config.seed, self.current_epoch, draw))
-        logits = self(batch.images)
+        logits = self.logits(batch)
         loss = self.loss(logits, batch.labels)
         self.train_accuracy(logits.detach(), batch.labels)
         count = len(batch.labels)
@@ -62,17 +68,17 @@ class SignClassifier(pl.LightningModule):
         self.log("train/accuracy", self.train_accuracy, on_step=False, on_epoch=True, batch_size=count)
         return loss
 
-    def validation_step(self, batch: Batch, batch_index: int) -> None:
-        logits = self(batch.images).float()
+    def validation_step(self, batch: Batch | CutBatch, batch_index: int) -> None:
+        logits = self.logits(batch).float()
         # Without label smoothing, so that losses compare between runs.
         loss = nn.functional.cross_entropy(logits, batch.labels)
         self.val_metrics.update(logits, batch.labels)
         self.log("val/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.labels), sync_dist=True)
         self.log_dict(self.val_metrics, on_step=False, on_epoch=True, batch_size=len(batch.labels))
 
-    def predict_step(self, batch: Batch, batch_index: int) -> tuple[Tensor, Tensor]:
+    def predict_step(self, batch: Batch | CutBatch, batch_index: int) -> tuple[Tensor, Tensor]:
         """Manifest indices `(batch,)` and probabilities `(batch, 36) float32`."""
-        return batch.indices.cpu(), self(batch.images).float().softmax(dim=1).cpu()
+        return batch.indices.cpu(), self.logits(batch).float().softmax(dim=1).cpu()
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
         """Step what Lightning asks for, except the plateau scheduler, which `PlateauSteps` steps in time."""

@@ -2,6 +2,7 @@
 
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.strategies import DDPStrategy
 
 from src import hardware, run_folder
+from src.data.augment import Draws
 from src.data.datamodule import SignDataModule
 from src.data.split import Split
 from src.errors import UserError
@@ -22,6 +24,7 @@ from src.learning.dashboard import Dashboard
 from src.learning.freeze import FreezeSchedule
 from src.learning.optim import PlateauSteps, parameter_count, stage_learning_rates
 from src.learning.policy import FreezePolicy
+from src.learning.prefix import CachedPrefix, FollowsEpochs, PrefixPlan
 from src.learning.progress import EpochLines, Stopwatch, progress_bar
 from src.learning.scoring import (
     PREDICTION_COLUMNS,
@@ -51,13 +54,14 @@ class Result:
     run_dir: Path
 
 
-def train(cfg: DictConfig, run_dir: Path, resume: bool = False) -> Result:
+def train(cfg: DictConfig, run_dir: Path, resume: bool = False, swept: Sequence[DictConfig] = ()) -> Result:
     """Train, test and record one run.
 
     Args:
         cfg: a validated config.
         run_dir: where everything that the run leaves is written.
         resume: continue from `run_dir/checkpoints/last.ckpt`.
+        swept: the `freeze` sections of the sweep that this run belongs to; one pass through frozen stages serves all.
 
     Raises:
         UserError: data, weights or settings do not fit together.
@@ -83,6 +87,9 @@ def train(cfg: DictConfig, run_dir: Path, resume: bool = False) -> Result:
     data.prepare()
     if not len(data.split.train):
         raise UserError(f"split={data.split.name} leaves nothing to train on: it is for python -m src.evaluate.")
+    plan = PrefixPlan.of(policy, cfg.trainer.max_epochs)
+    if cfg.cache.views is not None:
+        data.draws = Draws(cfg.seed, cfg.cache.views, cfg.cache.seed, plan.cut_epochs)
     classifier = SignClassifier(network, plain)
     freeze = FreezeSchedule(network, policy)
     stopwatch = Stopwatch(started)
@@ -132,6 +139,12 @@ def train(cfg: DictConfig, run_dir: Path, resume: bool = False) -> Result:
         )
         tables.print_data(data.manifest, data.split, len([f for f in data.findings if not f.kept]))
         tables.print_stages(_stage_rows(built, policy, cfg))
+    prefix: CachedPrefix | None = None
+    if cfg.cache.mode == "prefix" and plan.cut_epochs:
+        prefix = CachedPrefix(cfg, network, plan, data, precision, trainer.world_size)
+        prefix.prepare(trainer, swept)
+        data.inputs, data.reads_images = prefix.inputs, len(plan.cut_epochs) < cfg.trainer.max_epochs
+        trainer.callbacks.insert(0, FollowsEpochs(prefix))
     last = run_dir / run_folder.LAST
     try:
         trainer.fit(classifier, data, ckpt_path=last if resume else None, weights_only=True)
@@ -149,6 +162,10 @@ def train(cfg: DictConfig, run_dir: Path, resume: bool = False) -> Result:
     metrics["best_epoch"] = int(checkpoint["epoch"]) + 1
     metrics["epochs"] = trainer.current_epoch
     metrics["commit"] = commit
+    metrics["cache"] = cfg.cache.mode if prefix else "off"
+    metrics["cache_views"] = (cfg.cache.views or 0) if plan.cut_epochs and not data.augmentation.is_identity else 0
+    metrics["cache_fill_seconds"] = round(prefix.fill_seconds, 2) if prefix else 0.0
+    metrics["cache_saved_seconds"] = round(prefix.saved_seconds(trainer.current_epoch), 2) if prefix else 0.0
     if trainer.is_global_zero:
         _write(run_dir, data, test, built, policy, cfg, freeze, metrics)
         dashboard.summarise(trainer, data, test, metrics)

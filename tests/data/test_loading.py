@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from torch.utils.data import DataLoader
 
 from src.composition import compose
-from src.data.augment import Augmentation, draw_seed
+from src.data.augment import Augmentation, Draws, draw_seed
 from src.data.loading import EpochSampler, PixelDataset, as_it_is, limit_threads
 from src.data.manifest import ImageRecord, Manifest
 from src.data.pixel_cache import Pixels
@@ -25,7 +25,7 @@ def dataset(tmp_path: Path) -> PixelDataset:
     records = [ImageRecord("f", str(index), index % 36, "folder") for index in range(COUNT)]
     maps = Pixels([tmp_path / "pixels.npy"], np.zeros(COUNT, int), np.arange(COUNT), 32)
     strong = Augmentation(OmegaConf.to_container(compose(["augmentation=strong"]).augmentation.transforms))
-    return PixelDataset(maps, Manifest(records), np.arange(COUNT), strong, seed=7)
+    return PixelDataset(maps, Manifest(records), np.arange(COUNT), strong, Draws(seed=7))
 
 
 def epochs(dataset: PixelDataset, workers: int, numbers: list[int]) -> list[torch.Tensor]:
