@@ -54,7 +54,7 @@ class RenderedSpec:
     """
 
     images: int = 3600
-    signers: int = 40
+    signers: int = 100
     image_size_px: int = 128
     seed: int = 0
 

@@ -448,7 +448,7 @@ def _settled(sign: str, signer: Signer) -> np.ndarray:
     index = sign_index(sign)
     shape = handshape(sign, float(signer.variant[index]))
     angles = within_limits(shape.angles + signer.habits[index])
-    settled = meet(angles, (*_THUMB_FREE, *shape.free), shape.contacts, signer.proportions, 24, shape.around)
+    settled = meet(angles, (*_THUMB_FREE, *shape.free), shape.contacts, signer.proportions, 12, shape.around)
     settled.setflags(write=False)
     return settled
 
