@@ -189,7 +189,7 @@ def test_the_door_writes_the_file_and_a_second_call_finds_the_work_done(
     files = [tmp_path / "first.safetensors", tmp_path / "second.safetensors"]
     cache = fresh()
     for file in files:
-        door([f"output={file}", f"cache={cache}", "images=50", "epochs=1", "size=48", "seed=3"])
+        door([f"output={file}", f"cache={cache}", "images=70", "epochs=1", "size=48", "seed=3"])
     assert "1 of 1 epochs were done before" in capsys.readouterr().out
     assert files[0].read_bytes() == files[1].read_bytes()
 
