@@ -32,7 +32,7 @@ RESUMABLE_KEYS = (
 
 _RESUME = "FINGERSPELL_RESUME"
 _LAST_CHECKPOINT = "checkpoints/last.ckpt"
-_ONE_RUN = ("hydra.mode=RUN",)  # a recipe asks for a sweep; one job of it, started alone, must not
+ONE_RUN = ("hydra.mode=RUN",)  # a recipe asks for a sweep; one job of it, started alone, must not
 
 _MAX_NAME_CHARACTERS = 120
 _UNIQUE = uuid.uuid4().hex[:6]
@@ -197,6 +197,8 @@ def recorded_config(run: Path) -> DictConfig:
         raise UserError(f"{run} is not a run's folder: it holds no .hydra/config.yaml.")
     _prepare_hydra()
     cfg = OmegaConf.load(file)
+    if "cache" not in cfg:  # a run from before there was one
+        cfg.cache = OmegaConf.load(CONF / "cache" / "off.yaml")
     OmegaConf.resolve(cfg)
     return validated(cfg, check_files=False)  # what a run started from may have gone since
 
@@ -273,7 +275,7 @@ def _resumed(arguments: list[str]) -> list[str]:
         )
     os.environ[_RESUME] = str(run)  # the other processes of a distributed run inherit it
     # The folder keeps its own .hydra: what a resumed run was started with is what the first command said.
-    return [*recorded, *added, *_ONE_RUN, f"hydra.run.dir='{run}'", "hydra.output_subdir=null"]
+    return [*recorded, *added, *ONE_RUN, f"hydra.run.dir='{run}'", "hydra.output_subdir=null"]
 
 
 def _flat(cfg: DictConfig, prefix: str = "") -> dict[str, object]:
@@ -374,7 +376,7 @@ def command_line(task: Callable[[DictConfig, Path], object], after_sweep: Callab
         _swept[:] = _freezes_of(command, dict(hydra_cfg.sweeper.params or {}), hydra_cfg.overrides.task)
         sys.argv[1:] = [
             *hydra_cfg.overrides.task,
-            *_ONE_RUN,
+            *ONE_RUN,
         ]  # what Lightning starts the other processes of this job with
         try:
             one_of_many(cfg, run_dir)
@@ -445,6 +447,21 @@ def whole_number(key: str, value: str, least: int = 0, most: int = 2**31 - 1) ->
     if not (value.isascii() and value.isdigit()) or not least <= int(value) <= most:
         raise UserError(f"{key}={value} must be a whole number from {least} to {most}.")
     return int(value)
+
+
+def decimal_number(key: str, value: str, least: float, most: float) -> float:
+    """The number that `key=value` gives.
+
+    Raises:
+        UserError: it is not a number in range.
+    """
+    try:
+        number = float(value)
+    except ValueError:
+        number = float("nan")
+    if not least <= number <= most:  # so that NaN is out of range
+        raise UserError(f"{key}={value} must be a number from {least:g} to {most:g}.")
+    return number
 
 
 def speaking_plainly(main: Callable[[list[str]], None], arguments: list[str], help_text: str | None) -> None:

@@ -49,7 +49,7 @@ class AugmentationConfig:
 
 @dataclass
 class SplitConfig:
-    name: str = MISSING  # random | signer | source | everything
+    name: str = MISSING  # strictest | signer | source | group | random | everything
     holdout: list[str] = field(default_factory=list)  # the test set's signers or sources, by name
     validation: list[str] = field(default_factory=list)  # the validation set's, where they are to be named
     test_fraction: float = MISSING
@@ -152,7 +152,7 @@ class Config:
 CHOICES: dict[str, tuple[str, ...]] = {
     "datamodule.fit": ("pad", "stretch", "crop"),
     "datamodule.irregular": ("convert", "drop"),
-    "split.name": ("random", "signer", "source", "everything"),
+    "split.name": ("strictest", "signer", "source", "group", "random", "everything"),
     "model.family": ("cnn", "mobilenetv2", "timm"),
     "freeze.policy": ("none", "all", "top_k", "mask", "gradual", "lp_ft"),
     "cache.mode": ("prefix", "off"),
@@ -303,7 +303,7 @@ def signs_of(cfg: DictConfig) -> tuple[int, ...]:
 
 def _check_split(cfg: DictConfig) -> None:
     split = cfg.split
-    if split.name in ("random", "everything") and (split.holdout or split.validation):
+    if split.name in ("group", "random", "everything") and (split.holdout or split.validation):
         raise UserError(
             f"split={split.name} holds out no names: use split=signer or split=source with split.holdout=[…]."
         )

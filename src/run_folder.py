@@ -3,6 +3,7 @@
 import csv
 import json
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,11 @@ PREDICTIONS = "predictions.csv"
 SPLIT = "split.csv"
 STAGES = "stages.csv"
 FINDINGS = "findings.csv"
+FOLDS = "folds.json"
 CALIBRATION = "calibration.json"
+CLASSES = "classes.csv"
+GROUPS = "groups.csv"
+REPORT = "report.html"
 FAILURE_FILE = "error.txt"
 CHECKPOINTS = "checkpoints"
 BEST = f"{CHECKPOINTS}/best.ckpt"
@@ -45,6 +50,46 @@ def read_split(run: Path) -> dict[str, str]:
         raise UserError(f"{run} is not a run's folder: it holds no {SPLIT}.")
     with file.open(newline="", encoding="utf-8") as stream:
         return {row["image"]: row["part"] for row in csv.DictReader(stream)}
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What makes a run's probabilities mean what they say.
+
+    Attributes:
+        temperature: divides the logits before the softmax; > 0.
+        abstain_below: an answer less probable than this, after the temperature, is "not sure"; 0 withholds none.
+    """
+
+    temperature: float
+    abstain_below: float
+
+
+def read_calibration(run: Path) -> Calibration | None:
+    """A run's calibration, or None for a run of an earlier version, which has none.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    file = run / CALIBRATION
+    if not file.is_file():
+        return None
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        calibration = Calibration(float(values["temperature"]), float(values["abstain_below"]))
+    except (ValueError, TypeError, KeyError):
+        raise UserError(f"{file} is damaged: it should hold the numbers temperature and abstain_below.") from None
+    if not (0 < calibration.temperature < float("inf") and 0 <= calibration.abstain_below <= 1):
+        raise UserError(f"{file} is damaged: temperature must be above 0 and abstain_below between 0 and 1.")
+    return calibration
+
+
+def read_rows(file: Path) -> list[dict[str, str]]:
+    """A table that a run left, one mapping a row; [] where the run has no such table."""
+    if not file.is_file():
+        return []
+    with file.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
+        return list(csv.DictReader(stream))
 
 
 def commit() -> str:

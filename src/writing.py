@@ -47,3 +47,21 @@ def write_csv(file: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
         writer = csv.writer(stream)
         writer.writerow(header)
         writer.writerows(rows)
+
+
+@contextmanager
+def replacing_whole(file: Path) -> Iterator[Path]:
+    """A path beside `file`, with its suffix, for another library to write; renamed to `file` when the block ends well.
+
+    Raises:
+        UserError: the place cannot be written to.
+    """
+    beside = file.with_name(f".{os.getpid()}.part.{file.name}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        yield beside
+        beside.replace(file)
+    except OSError as error:
+        raise UserError(f"{file} cannot be written ({error.strerror or error}): choose another place.") from None
+    finally:
+        beside.unlink(missing_ok=True)

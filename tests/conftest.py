@@ -75,12 +75,12 @@ def tiny_config(tiny_root: Path, tiny_cache: Path) -> Callable[..., DictConfig]:
     from src.composition import compose
 
     def config(*overrides: str) -> DictConfig:
-        return compose([*_places(tiny_root, tiny_cache), *overrides])
+        return compose([*tiny_places(tiny_root, tiny_cache), *overrides])
 
     return config
 
 
-def _places(root: Path, cache: Path) -> tuple[str, str, str]:
+def tiny_places(root: Path, cache: Path) -> tuple[str, str, str]:
     return f"datamodule.root='{root}'", f"datamodule.cache_dir='{cache}'", "trainer.progress=false"
 
 
@@ -112,10 +112,17 @@ def train_door(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
 ) -> Callable[..., Finished]:
-    """A function that runs `python -m src.train …` in this process, over the tiny set, into a folder of the test."""
+    """A function that runs `python -m src.train …` in this process, over the tiny set, into a folder of the test.
+
+    Runs write their page only for tests marked `pages`: it is most of what a tiny run takes.
+    """
     from src import train
     from src.composition import command_line
+
+    if request.node.get_closest_marker("pages") is None:
+        monkeypatch.setattr("src.learning.training.write_run_page", lambda *_: None)
 
     def run(*arguments: str, folder: str = "run", last: tuple[str, ...] = ()) -> Finished:
         target = tmp_path / folder
@@ -124,7 +131,7 @@ def train_door(
         places = (
             ()
             if resumes
-            else (*_places(tiny_root, tiny_cache), f"hydra.{'sweep' if multirun else 'run'}.dir='{target}'")
+            else (*tiny_places(tiny_root, tiny_cache), f"hydra.{'sweep' if multirun else 'run'}.dir='{target}'")
         )
         monkeypatch.setattr(sys, "argv", ["src.train", *arguments, *places, *last])
         capsys.readouterr()

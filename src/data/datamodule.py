@@ -1,8 +1,10 @@
 """The LightningDataModule: sources to manifest, manifest to split, split to loaders."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import DataLoader, Dataset
@@ -11,6 +13,7 @@ from src import hardware
 from src.config import signs_of
 from src.data.augment import Augmentation, Draws
 from src.data.collect import Collection, ReadyMade, collect
+from src.data.duplicates import find_duplicates
 from src.data.loading import Batch, CutBatch, EpochSampler, PixelDataset, as_it_is, limit_threads
 from src.data.manifest import Finding, ImageRecord, Manifest
 from src.data.pixel_cache import Pixels
@@ -55,12 +58,29 @@ def collected(cfg: DictConfig) -> Collection:
     )
 
 
+def chosen_signs(collection: Collection, cfg: DictConfig) -> Collection:
+    """The images of `datamodule.signs`.
+
+    Raises:
+        UserError: there are none.
+    """
+    wanted = signs_of(cfg)
+    if len(wanted) == NUM_SIGNS:
+        return collection
+    chosen = [i for i, record in enumerate(collection.manifest) if record.label in wanted]
+    if not chosen:
+        signs = " ".join(SIGNS[label] for label in wanted)
+        raise UserError(f"datamodule.signs={signs} leaves no image of {', '.join(cfg.sources)}.")
+    return replace(collection, manifest=collection.manifest.subset(chosen), pixels=collection.pixels.subset(chosen))
+
+
 class SignDataModule(pl.LightningDataModule):
     """All images of a run, divided by its protocol.
 
     Attributes (after `prepare`):
         manifest: every usable image.
         findings: files left out or converted.
+        groups: (images,) int64: duplicates, near-duplicates and bursts share a number; see `src.data.duplicates`.
         split: which image is in which part.
         draws: which random draw an image gets in which epoch.
         inputs: what loaders show in place of the images of a part, or None.
@@ -69,6 +89,7 @@ class SignDataModule(pl.LightningDataModule):
 
     manifest: Manifest
     findings: list[Finding]
+    groups: np.ndarray
     split: Split
     pixels: Pixels
 
@@ -86,19 +107,11 @@ class SignDataModule(pl.LightningDataModule):
         Raises:
             UserError: no images, or a split that they do not allow.
         """
-        collection = collected(self.cfg.datamodule)
+        collection = chosen_signs(collected(self.cfg.datamodule), self.cfg.datamodule)
         self.findings = collection.findings
         self.manifest, self.pixels = collection.manifest, collection.pixels
-        wanted = signs_of(self.cfg.datamodule)
-        if len(wanted) < NUM_SIGNS:
-            chosen = [i for i, record in enumerate(self.manifest) if record.label in wanted]
-            if not chosen:
-                signs = " ".join(SIGNS[label] for label in wanted)
-                raise UserError(
-                    f"datamodule.signs={signs} leaves no image of {', '.join(self.cfg.datamodule.sources)}."
-                )
-            self.manifest, self.pixels = self.manifest.subset(chosen), self.pixels.subset(chosen)
-        self.split = split_manifest(self.manifest, self.cfg.split)
+        self.groups = find_duplicates(self.manifest, self.pixels, Path(self.cfg.datamodule.cache_dir)).groups
+        self.split = split_manifest(self.manifest, self.cfg.split, self.groups)
 
     def dataset(self, part: str) -> PixelDataset:
         """The images of `train` (augmented), `val` or `test`."""

@@ -94,6 +94,7 @@ class Shelf:
         self.folder = Path(cache_dir) / _FOLDER / digest(about)
         self.about, self.images = dict(about), images
         self._maps: dict[int, tuple[MappedRows, ...]] = {}
+        self._opened_parts: tuple[Part, ...] = ()
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -147,9 +148,10 @@ class Shelf:
     def open(self, views: Iterable[int]) -> None:
         """Map what is kept of these views. An open map outlives the file, should another job make room."""
         self.touch()
+        self._opened_parts = self.parts
         for view in views:
             if view not in self._maps:
-                self._maps[view] = tuple(MappedRows(self._file(view, part)) for part in range(len(self.parts)))
+                self._maps[view] = tuple(MappedRows(self._file(view, part)) for part in range(len(self._opened_parts)))
                 for rows in self._maps[view]:
                     rows.open()
 
@@ -165,7 +167,7 @@ class Shelf:
             views: `(batch,) int64`, each an opened view.
         """
         read = []
-        for number, part in enumerate(self._parts_read()):
+        for number, part in enumerate(self._opened_parts):
             rows = np.empty((len(images), *part.shape), dtype=part.stored)
             for view in np.unique(views):
                 chosen = np.flatnonzero(views == view)
@@ -176,11 +178,6 @@ class Shelf:
                     rows[chosen] = kept.take(images[chosen])
             read.append(_as_tensor(rows, part))
         return tuple(read)
-
-    def _parts_read(self) -> tuple[Part, ...]:
-        if "_parts" not in self.__dict__:
-            self._parts = self.parts
-        return self._parts
 
 
 def _view_name(view: int) -> str:

@@ -59,10 +59,14 @@ class SignClassifier(pl.LightningModule):
         # Dropout draws by (seed, epoch, batch, rank). Once an epoch would not do: a resumed Lightning makes its
         # loaders, which draw too, at another moment than a fresh one.
         draw = f"dropout of batch {batch_index}, rank {self.global_rank}"
-        torch.manual_seed(draw_seed(self.config.seed, self.current_epoch, draw))
+        seed = draw_seed(self.config.seed, self.current_epoch, draw)
+        # Not torch.manual_seed: for a CUDA that may wake up later it keeps a stack trace of every call.
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
         logits = self.logits(batch)
         loss = self.loss(logits, batch.labels)
-        self.train_accuracy(logits.detach(), batch.labels)
+        self.train_accuracy.update(logits.detach(), batch.labels)  # and no figure of the batch, which nobody reads
         count = len(batch.labels)
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=count)
         self.log("train/accuracy", self.train_accuracy, on_step=False, on_epoch=True, batch_size=count)

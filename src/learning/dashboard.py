@@ -73,7 +73,8 @@ class Dashboard(pl.Callback):
             captions = [f"{SIGNS[test.labels[place]]} read as {SIGNS[test.predicted[place]]}" for place in mistakes]
             writer.add_image("test/worst_mistakes", captioned_grid(pictures, captions), dataformats="HWC")
         logger = trainer.logger
-        logger.log_hyperparams(_hparams(data.cfg), {name: metrics[name] for name in _HPARAM_FIGURES})
+        hyperparameters = _hparams(data.cfg) | {"split.name": metrics["split"]}  # what "strictest" came to
+        logger.log_hyperparams(hyperparameters, {name: metrics[name] for name in _HPARAM_FIGURES})
         logger.save()
         logger.finalize("success")
 

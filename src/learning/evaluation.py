@@ -5,24 +5,20 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 from src import hardware, run_folder
 from src.data.datamodule import SignDataModule
+from src.data.duplicates import leaked_share
 from src.errors import UserError
 from src.learning.classifier import SignClassifier
-from src.learning.scoring import (
-    PREDICTION_COLUMNS,
-    number_format,
-    predict,
-    prediction_rows,
-    quiet_lightning,
-    scoring_trainer,
-)
+from src.learning.measurement import measured, write_predictions, write_scores
+from src.learning.scoring import number_format, predict, quiet_lightning, scoring_trainer
 from src.nets.build import architecture
 from src.nets.weights import read_tensors
 from src.reports import tables
-from src.writing import write_csv, write_json
+from src.writing import write_json
 
 
 def load_classifier(run: Path, cfg: DictConfig) -> SignClassifier:
@@ -44,10 +40,11 @@ def load_classifier(run: Path, cfg: DictConfig) -> SignClassifier:
 
 
 def evaluate(run: Path, cfg: DictConfig, name: str) -> dict[str, Any]:
-    """Score a run's best checkpoint on the test set of `cfg`; print and write `evaluations/<name>.json` and `.csv`.
+    """Score a run's best checkpoint on the test set of `cfg`; print, and write `evaluations/<name>.json` and tables.
 
     Returns:
-        The figures, and `seen_in_training`: how many of the test images the run was trained on.
+        The figures, and how much of the test set the run knew: `seen_in_training` counts the images that it was trained
+        on, `leaked_test_percent` those with a near-duplicate among them; None where the sources hold none of them.
 
     Raises:
         UserError: no checkpoint, no images, or a split that they do not allow.
@@ -58,11 +55,13 @@ def evaluate(run: Path, cfg: DictConfig, name: str) -> dict[str, Any]:
     data.prepare()
     precision = number_format(cfg)
     test = predict(scoring_trainer(cfg, precision), classifier, data.test_dataloader(), data.manifest.labels)
+    calibration = run_folder.read_calibration(run)
     part_of = run_folder.read_split(run)
     seen = Counter(part_of.get(data.manifest[int(index)].name, "") for index in test.indices)
+    trained = np.array([i for i, record in enumerate(data.manifest) if part_of.get(record.name) == "train"], dtype=int)
     split = data.split
     metrics = {
-        **{f"test/{figure}": value for figure, value in test.scores().items()},
+        **measured(data, test, calibration),
         "run": run.name,
         "split": split.name,
         "holdout": ",".join(split.holdout),
@@ -71,12 +70,17 @@ def evaluate(run: Path, cfg: DictConfig, name: str) -> dict[str, Any]:
         "test_images": len(test.labels),
         "seen_in_training": seen["train"],
         "seen_in_validation": seen["val"],
+        # Without images of the run among these sources there is nothing to compare with, which is not "none".
+        "leaked_test_percent": round(100 * leaked_share(data.groups, trained, test.indices), 2)
+        if len(trained)
+        else None,
         "precision": precision,
         "commit": run_folder.commit(),
         "machine": hardware.machine(),
     }
     folder = run / "evaluations"
-    write_csv(folder / f"{name}.csv", PREDICTION_COLUMNS, prediction_rows(data, test))
+    write_predictions(folder / f"{name}.csv", data, test, calibration)
+    write_scores(folder, data, test, prefix=f"{name}.")
     write_json(folder / f"{name}.json", metrics)
     tables.print_evaluation(metrics, folder / f"{name}.json")
     return metrics

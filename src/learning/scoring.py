@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,9 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch.utils.data import DataLoader
 
 from src import hardware
-from src.data.datamodule import SignDataModule
 from src.errors import UserError
 from src.learning.classifier import SignClassifier, sign_metrics
-from src.signs.labels import SIGNS
+from src.reports.metrics import calibration_error, handshapes
 
 
 @dataclass(frozen=True)
@@ -38,13 +37,39 @@ class Predictions:
         """`(images,) int64` most probable class indices."""
         return self.probabilities.argmax(axis=1)
 
+    @property
+    def right(self) -> np.ndarray:
+        """`(images,) bool`: whether the answer is the true class."""
+        return self.predicted == self.labels
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """`(images,) float32` probability of the answer."""
+        return self.probabilities.max(axis=1)
+
+    def tempered(self, temperature: float) -> "Predictions":
+        """The same answers with the probabilities softmax(logits / temperature)."""
+        # Logits are log-probabilities up to a constant, which softmax takes out again.
+        logits = np.log(np.maximum(self.probabilities.astype(np.float64), 1e-38)) / temperature
+        likelihood = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return replace(self, probabilities=likelihood / likelihood.sum(axis=1, keepdims=True))
+
+    def loss(self, digits: int = 6) -> float:
+        """Mean negative log-likelihood, in nats."""
+        truth = np.maximum(self.probabilities[np.arange(len(self.labels)), self.labels], 1e-12)
+        return round(float(-np.log(truth, dtype=np.float64).mean()), digits)
+
     def scores(self) -> dict[str, float]:
-        """`accuracy`, `f1_macro`, `accuracy_top3` and `loss` (mean negative log-likelihood, in nats)."""
+        """`accuracy`, `f1_macro`, `accuracy_top3`, `handshape_accuracy`, `loss` (nats) and `ece`, uncalibrated."""
         probabilities = torch.from_numpy(self.probabilities)
         labels = torch.from_numpy(self.labels)
         figures = {name: round(float(value), 6) for name, value in sign_metrics()(probabilities, labels).items()}
-        truth = probabilities.gather(1, labels[:, None]).clamp_min(1e-12)
-        return figures | {"loss": round(float(-truth.log().mean()), 6)}
+        alike = handshapes(self.predicted) == handshapes(self.labels)
+        return figures | {
+            "handshape_accuracy": round(float(alike.mean()), 6),
+            "loss": self.loss(),
+            "ece": round(calibration_error(self.confidence, self.right), 6),
+        }
 
 
 def predict(
@@ -110,18 +135,3 @@ def quiet_lightning() -> None:
     warnings.filterwarnings("ignore", message=".*module.* in eval mode at the start of training.*")
     # Lightning asks torch for tree specs in a way that torch has since renamed.
     warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
-
-
-PREDICTION_COLUMNS = ("path", "source", "signer", "label", "prediction", "probability")
-
-
-def prediction_rows(data: SignDataModule, predictions: Predictions) -> list[tuple[Any, ...]]:
-    """One row an image: path, source, signer, label, prediction and its probability."""
-    rows = []
-    for index, label, predicted, probabilities in zip(
-        predictions.indices, predictions.labels, predictions.predicted, predictions.probabilities, strict=True
-    ):
-        record = data.manifest[int(index)]
-        probability = f"{probabilities[predicted]:.6f}"
-        rows.append((record.key, record.source, record.signer, SIGNS[label], SIGNS[predicted], probability))
-    return rows

@@ -18,24 +18,18 @@ from src.data.augment import Draws
 from src.data.datamodule import SignDataModule
 from src.data.split import Split
 from src.errors import UserError
+from src.learning.calibration import FittedCalibration, fit_calibration
 from src.learning.checkpoints import RunCheckpoint, StopsForGood
 from src.learning.classifier import SignClassifier
 from src.learning.dashboard import Dashboard
 from src.learning.freeze import FreezeSchedule
+from src.learning.measurement import measured, write_predictions, write_scores
 from src.learning.optim import PlateauSteps, parameter_count, stage_learning_rates
 from src.learning.policy import FreezePolicy
 from src.learning.prefix import CachedPrefix, FollowsEpochs, PrefixPlan
 from src.learning.progress import EpochLines, Stopwatch, progress_bar
-from src.learning.scoring import (
-    PREDICTION_COLUMNS,
-    Predictions,
-    build_trainer,
-    number_format,
-    predict,
-    prediction_rows,
-    quiet_lightning,
-    scoring_trainer,
-)
+from src.learning.run_report import write_run_page
+from src.learning.scoring import Predictions, build_trainer, number_format, predict, quiet_lightning, scoring_trainer
 from src.nets.build import BuiltNetwork, build_network
 from src.reports import tables
 from src.writing import write_csv, write_json
@@ -158,7 +152,8 @@ def train(cfg: DictConfig, run_dir: Path, resume: bool = False, swept: Sequence[
     scorer = scoring_trainer(cfg, precision)
     val = predict(scorer, classifier, data.val_dataloader(), data.manifest.labels)
     test = predict(scorer, classifier, data.test_dataloader(), data.manifest.labels)
-    metrics = _metrics(cfg, data, built, policy, freeze, stopwatch, precision, val, test)
+    calibration = fit_calibration(val)
+    metrics = _metrics(cfg, data, built, policy, freeze, stopwatch, precision, val, test, calibration)
     metrics["best_epoch"] = int(checkpoint["epoch"]) + 1
     metrics["epochs"] = trainer.current_epoch
     metrics["commit"] = commit
@@ -167,8 +162,9 @@ def train(cfg: DictConfig, run_dir: Path, resume: bool = False, swept: Sequence[
     metrics["cache_fill_seconds"] = round(prefix.fill_seconds, 2) if prefix else 0.0
     metrics["cache_saved_seconds"] = round(prefix.saved_seconds(trainer.current_epoch), 2) if prefix else 0.0
     if trainer.is_global_zero:
-        _write(run_dir, data, test, built, policy, cfg, freeze, metrics)
+        _write(run_dir, data, test, built, policy, cfg, freeze, calibration, metrics)
         dashboard.summarise(trainer, data, test, metrics)
+        write_run_page(run_dir, cfg, data)
         tables.print_result(metrics, run_dir)
     return Result(metrics, run_dir)
 
@@ -221,17 +217,19 @@ def _metrics(
     precision: str,
     val: Predictions,
     test: Predictions,
+    calibration: FittedCalibration,
 ) -> dict[str, Any]:
     split: Split = data.split
     trained = [s for s in built.network.stage_names if s in policy.trained_within(cfg.trainer.max_epochs)]
     return {
-        **{f"test/{name}": value for name, value in test.scores().items()},
+        **measured(data, test, calibration.parameters),
         **{f"val/{name}": value for name, value in val.scores().items()},
         "split": split.name,
         "holdout": ",".join(split.holdout),
         "validation": ",".join(split.validation),
         "validation_rule": split.validation_rule,
         "split_notes": " ".join(split.notes),
+        "leaked_test_percent": round(100 * split.leaked_share, 2),
         "sources": ",".join(cfg.datamodule.sources),
         "train_images": len(split.train),
         "val_images": len(val.labels),
@@ -266,9 +264,12 @@ def _write(
     policy: FreezePolicy,
     cfg: DictConfig,
     freeze: FreezeSchedule,
+    calibration: FittedCalibration,
     metrics: dict[str, Any],
 ) -> None:
-    write_csv(run_dir / run_folder.PREDICTIONS, PREDICTION_COLUMNS, prediction_rows(data, test))
+    write_json(run_dir / run_folder.CALIBRATION, calibration.contents())
+    write_predictions(run_dir / run_folder.PREDICTIONS, data, test, calibration.parameters)
+    write_scores(run_dir, data, test)
     write_csv(
         run_dir / run_folder.STAGES,
         ("stage", "parameters", "trained_from_epoch", "batch_norms", "learning_rate", "sha256_before", "sha256_after"),

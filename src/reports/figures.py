@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from src.reports.metrics import confusion_counts
 from src.signs.labels import NUM_SIGNS, SIGNS
 
 if TYPE_CHECKING:
@@ -40,13 +41,6 @@ def captioned_grid(
         at = (left + max(0, (tile_px - width) // 2), top + tile_px + 19)
         cv2.putText(sheet, caption, at, cv2.FONT_HERSHEY_SIMPLEX, 0.55, (40, 40, 40), 1, cv2.LINE_AA)
     return sheet
-
-
-def confusion_counts(labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """`(36, 36) int64`: rows are true signs, columns are predictions."""
-    counts = np.zeros((NUM_SIGNS, NUM_SIGNS), dtype=np.int64)
-    np.add.at(counts, (labels, predicted), 1)
-    return counts
 
 
 def confusion_figure(labels: np.ndarray, predicted: np.ndarray, title: str) -> "Figure":

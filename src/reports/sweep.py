@@ -1,22 +1,19 @@
-"""What a sweep adds up to: one line a configuration, mean ± standard deviation over seeds; table, CSV and plot."""
+"""What a sweep adds up to, mean ± standard deviation over seeds for each configuration: table, CSV, plot and page."""
 
 import csv
 import io
-import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from omegaconf import OmegaConf
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from src.errors import UserError
-from src.run_folder import FAILURE_FILE, METRICS
+from src.reports import sweep_page
+from src.reports.sweep_runs import Configuration, mean_sd, read_sweep
+from src.run_folder import REPORT
 from src.writing import write_text
 
 TABLE = "sweep.csv"
@@ -24,93 +21,8 @@ PLOT = "sweep.png"
 _FIGURES = ("test/accuracy", "test/f1_macro", "val/accuracy", "train_seconds", "seconds")
 
 
-@dataclass
-class Configuration:
-    """Runs of a sweep that differ in their seed alone.
-
-    Attributes:
-        settings: what was varied, `key=value`, without the seed.
-        runs: metrics of the finished runs.
-        failed: folder name → first line of the error.
-        unfinished: names of folders with neither metrics nor an error.
-    """
-
-    settings: dict[str, str]
-    runs: list[dict[str, Any]] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
-    unfinished: list[str] = field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        """The settings in a line."""
-        return " ".join(f"{key}={value}" for key, value in self.settings.items()) or "as configured"
-
-    def values(self, figure: str) -> list[float]:
-        """One figure of every finished run."""
-        return [float(run[figure]) for run in self.runs]
-
-
-def mean_sd(values: Sequence[float]) -> tuple[float, float]:
-    """Mean and sample standard deviation (n - 1); the deviation of a single value is 0, of none both are NaN."""
-    if not values:
-        return math.nan, math.nan
-    mean = math.fsum(values) / len(values)
-    if len(values) == 1:
-        return mean, 0.0
-    return mean, math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
-
-
-def read_sweep(folder: Path) -> list[Configuration]:
-    """The configurations of a multirun folder, those with fewer trained stages first.
-
-    Raises:
-        UserError: the folder holds no runs.
-    """
-    if not folder.is_dir():
-        raise UserError(f"{folder} is not there: give the folder of a multirun, such as experiments/sweeps/<name>.")
-    runs = sorted(file.parent.parent for file in folder.glob("*/.hydra/overrides.yaml"))
-    if not runs:
-        raise UserError(f"{folder} is not a multirun's folder: none of its folders holds a run.")
-    settings_of = {run: _settings(run) for run in runs}
-    varied = [
-        key
-        for key in dict.fromkeys(key for settings in settings_of.values() for key in settings)
-        if len({settings.get(key) for settings in settings_of.values()}) > 1 and not _is_seed(key)
-    ]
-    configurations: dict[tuple[str, ...], Configuration] = {}
-    for run, settings in settings_of.items():
-        own = {key: settings[key] for key in varied if key in settings}
-        configuration = configurations.setdefault(tuple(own.items()), Configuration(own))
-        if (run / METRICS).is_file():
-            configuration.runs.append(json.loads((run / METRICS).read_text(encoding="utf-8")))
-        elif (run / FAILURE_FILE).is_file():
-            lines = (run / FAILURE_FILE).read_text(encoding="utf-8").strip().splitlines()
-            # A traceback says what happened in its last line, a sentence for the user in its first.
-            configuration.failed[run.name] = lines[-1 if lines[0].startswith("Traceback") else 0]
-        else:
-            configuration.unfinished.append(run.name)
-    return sorted(configurations.values(), key=_order)
-
-
-def _is_seed(key: str) -> bool:
-    return key == "seed" or key.endswith(".seed")
-
-
-def _settings(run: Path) -> dict[str, str]:
-    overrides = [str(item) for item in OmegaConf.load(run / ".hydra" / "overrides.yaml")]
-    return dict(override.lstrip("+~").split("=", 1) for override in overrides if "=" in override)
-
-
-def _order(configuration: Configuration) -> tuple[Any, ...]:
-    stages = min((run["stages_trained"] for run in configuration.runs), default=math.inf)
-    return stages, [
-        (0, float(value), "") if value.replace(".", "", 1).isdigit() else (1, 0.0, value)
-        for value in configuration.settings.values()
-    ]
-
-
 def report(folder: Path, console: Console | None = None) -> None:
-    """Print the table of a sweep and write `sweep.csv` and `sweep.png` into its folder.
+    """Print the table of a sweep and write `sweep.csv`, `sweep.png` and the page `report.html` into its folder.
 
     Raises:
         UserError: the folder holds no runs.
@@ -123,12 +35,14 @@ def report(folder: Path, console: Console | None = None) -> None:
     if any(configuration.runs for configuration in configurations):
         _plot(configurations, folder / PLOT)
         written.append(PLOT)
+    sweep_page.write([folder], folder / REPORT)
+    written.append(REPORT)
     console.print(f"  written to {folder}: {', '.join(written)}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _percent(values: Sequence[float]) -> str:
     mean, sd = mean_sd(values)
-    return "–" if math.isnan(mean) else f"{mean:.1%}" + (f" ± {100 * sd:.1f}" if len(values) > 1 else "")
+    return "–" if math.isnan(mean) else f"{100 * mean:.1f}" + (f" ± {100 * sd:.1f}" if len(values) > 1 else "")
 
 
 def _protocols(configurations: Sequence[Configuration]) -> list[str]:
@@ -144,11 +58,18 @@ def _protocols(configurations: Sequence[Configuration]) -> list[str]:
 def _print(configurations: Sequence[Configuration], console: Console) -> None:
     title = "Sweep: " + ("; ".join(_protocols(configurations)) or "no run finished")
     console.print(title, style="bold", markup=False, highlight=False)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    leaked = [run.get("leaked_test_percent") or 0 for configuration in configurations for run in configuration.runs]
+    if any(leaked):
+        share = " to ".join(dict.fromkeys(f"{percent:.0f}" for percent in (min(leaked), max(leaked))))
+        console.print(
+            f"  {share}% of the test images have a near-duplicate in training", style="yellow", highlight=False
+        )
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     keys = list(dict.fromkeys(key for configuration in configurations for key in configuration.settings))
     for key in keys:
-        table.add_column(key.rsplit(".", 1)[-1], overflow="fold")
-    for column in ("stages", "runs", "test accuracy", "macro F1", "validation", "s a run"):
+        name = key.rsplit(".", 1)[-1]
+        table.add_column(name, overflow="fold", min_width=min(12, len(name)))
+    for column in ("stages", "runs", "test %", "macro F1 %", "val %", "seconds", "saved"):
         table.add_column(column, justify="right", no_wrap=True)
     for configuration in configurations:
         runs = configuration.runs
@@ -156,16 +77,19 @@ def _print(configurations: Sequence[Configuration], console: Console) -> None:
         table.add_row(
             *(Text(configuration.settings.get(key, "")) for key in keys),  # Text: [hand1] is a value, not a style
             "/".join(sorted({str(run["stages_trained"]) for run in runs})) or "–",
-            f"{len(runs)}" + (f", {failures} failed" if failures else ""),
+            f"{len(runs)}" + (f"/{len(runs) + failures}" if failures else ""),
             _percent(configuration.values("test/accuracy")),
             _percent(configuration.values("test/f1_macro")),
             _percent(configuration.values("val/accuracy")),
             f"{mean_sd(configuration.values('seconds'))[0]:.0f}" if runs else "–",
+            f"{configuration.saved_seconds:.0f}" if runs else "–",
             style="red" if failures and not runs else None,
         )
     console.print(table)
     console.print(
-        "  mean ± standard deviation over seeds; stages: how many are trained, the head among them", style="dim"
+        "  accuracy on test and val: mean ± standard deviation over seeds; stages: how many are trained, the head too\n"
+        "  saved: seconds that frozen stages would have taken in every epoch, less those of keeping their activations",
+        style="dim",
     )
     for configuration in configurations:
         for name, reason in configuration.failed.items():
@@ -180,7 +104,7 @@ def _csv(configurations: Sequence[Configuration]) -> str:
     keys = list(dict.fromkeys(key for configuration in configurations for key in configuration.settings))
     columns = [f"{figure}_{part}" for figure in _FIGURES for part in ("mean", "sd")]
     names = ("stages_trained", "parameters_trained", "split", "holdout", "runs", "failed", "seeds")
-    writer.writerow([*keys, *names, *columns])
+    writer.writerow([*keys, *names, *columns, "cache_saved_seconds_mean"])
     for configuration in configurations:
         runs = configuration.runs
         figures = [value for figure in _FIGURES for value in mean_sd(configuration.values(figure))]
@@ -191,14 +115,14 @@ def _csv(configurations: Sequence[Configuration]) -> str:
                 len(runs),
                 len(configuration.failed) + len(configuration.unfinished),
                 " ".join(str(seed) for seed in sorted(run["seed"] for run in runs)),
-                *("" if math.isnan(value) else f"{value:.6g}" for value in figures),
+                *("" if math.isnan(value) else f"{value:.6g}" for value in [*figures, configuration.saved_seconds]),
             ]
         )
     return text.getvalue()
 
 
 def _plot(configurations: Sequence[Configuration], file: Path) -> None:
-    """Accuracy against trained stages: every run a dot, mean and standard deviation on top."""
+    """Accuracy against trained stages, every run a dot, mean and standard deviation on top; below, what a run took."""
     from matplotlib.figure import Figure  # without pyplot: no global state, no display
 
     measured = [configuration for configuration in configurations if configuration.runs]
@@ -207,8 +131,8 @@ def _plot(configurations: Sequence[Configuration], file: Path) -> None:
         # What sets the number of trained stages is the axis; whatever else was varied gets a line of its own.
         others = {key: value for key, value in configuration.settings.items() if not key.startswith("freeze")}
         lines.setdefault(" ".join(f"{key}={value}" for key, value in others.items()), []).append(configuration)
-    figure = Figure(figsize=(7.5, 4.6), layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=(7.5, 6.0), layout="constrained")
+    axes, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     colours = ("#2a6f97", "#d1495b", "#3c8d5a", "#8a5fa8", "#c98a1b", "#5c6770")
     for number, (label, members) in enumerate(lines.items()):
         colour = colours[number % len(colours)]
@@ -229,16 +153,24 @@ def _plot(configurations: Sequence[Configuration], file: Path) -> None:
             linestyle="-" if len(set(places)) == len(places) else "none",
             label=label or None,
         )
+        seconds = [mean_sd(member.values("seconds"))[0] for member in members]
+        without = [spent + member.saved_seconds for spent, member in zip(seconds, members, strict=True)]
+        below.plot(places, seconds, "o-" if len(set(places)) == len(places) else "o", color=colour, markersize=4)
+        if any(member.saved_seconds for member in members):
+            below.plot(places, without, "o:", color=colour, markersize=3, alpha=0.5)
     axes.set_xticks(sorted({member.runs[0]["stages_trained"] for member in measured}))
-    axes.set_xlabel("trained stages, counted from the head")
+    below.set_xlabel("trained stages, counted from the head")
+    below.set_ylabel("s a run" + (" (dotted:\nwithout the cache)" if len(below.lines) > len(lines) else ""))
+    below.set_ylim(bottom=0)
     axes.set_ylabel("test accuracy, %")
     axes.set_title("; ".join(_protocols(configurations)), fontsize=10)
     seeds = max(len(configuration.runs) for configuration in measured)
     axes.text(
-        1, -0.14, f"mean ± sd of up to {seeds} runs", transform=axes.transAxes, ha="right", fontsize=8, color="0.4"
+        1, 0.02, f"mean ± sd of up to {seeds} runs", transform=axes.transAxes, ha="right", fontsize=8, color="0.4"
     )
-    axes.grid(color="0.92")
-    axes.spines[["top", "right"]].set_visible(False)
+    for panel in (axes, below):
+        panel.grid(color="0.92")
+        panel.spines[["top", "right"]].set_visible(False)
     if any(lines):
         axes.legend(frameon=False, fontsize=8)
     beside = file.with_name(f".{file.name}.part.png")

@@ -13,8 +13,14 @@ from rich.table import Table
 
 from src.data.manifest import Manifest
 from src.data.split import PARTS, Split
+from src.run_folder import REPORT
 
-_SHOWN_FIGURES = (("accuracy", "accuracy"), ("f1_macro", "macro F1"), ("accuracy_top3", "top-3 accuracy"))
+_SHOWN_FIGURES = (
+    ("accuracy", "accuracy"),
+    ("f1_macro", "macro F1"),
+    ("accuracy_top3", "top-3 accuracy"),
+    ("handshape_accuracy", "accuracy, look-alikes as one"),
+)
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,10 @@ def print_data(manifest: Manifest, split: Split, left_out: int, console: Console
         where = ", ".join(f"{source} {n}" for source, n in sorted(count.items()))
         table.add_row(part, str(len(indices)), str(len(set(labels[indices]))), where, who)
     console.print(table)
+    if split.name != "random":  # which says so in its notes
+        console.print(
+            f"  {split.leaked_share:.1%} of the test images have a near-duplicate in training.", highlight=False
+        )
     for note in split.notes:
         console.print(f"  [yellow]note[/] {escape(note)}", highlight=False)
     if left_out:
@@ -107,14 +117,20 @@ def print_result(metrics: Mapping[str, Any], run_dir: Path, console: Console | N
         table.add_column(column, justify="left" if not column else "right")
     for name, title in _SHOWN_FIGURES:
         table.add_row(title, f"{metrics[f'val/{name}']:.1%}", f"{metrics[f'test/{name}']:.1%}")
+        if name == "accuracy" and _interval(metrics):
+            table.add_row("  95 % interval", "", _interval(metrics))
+    table.add_row("calibration error", "", _calibration(metrics))
     table.add_row("images", str(metrics["val_images"]), str(metrics["test_images"]))
+    table.add_row("near-duplicates in training", "", _leak(metrics))
     console.print(table)
+    console.print(f"  {metrics['interval_note']}", highlight=False, markup=False)
     console.print(
         f"  best epoch {metrics['best_epoch']} of {metrics['epochs']}, "
         f"{metrics['images_per_second']:.0f} images/s in training, {metrics['seconds']:.0f} s in all",
         highlight=False,
     )
     console.print(f"  run        {_short(run_dir)}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"  page       {_short(run_dir / REPORT)}", highlight=False, markup=False, soft_wrap=True)
     console.print(f"  dashboard  tensorboard --logdir {_short(run_dir)}", highlight=False, markup=False, soft_wrap=True)
 
 
@@ -127,8 +143,13 @@ def print_evaluation(metrics: Mapping[str, Any], file: Path, console: Console | 
     table.add_column("test", justify="right")
     for name, title in _SHOWN_FIGURES:
         table.add_row(title, f"{metrics[f'test/{name}']:.1%}")
+        if name == "accuracy" and _interval(metrics):
+            table.add_row("  95 % interval", _interval(metrics))
+    table.add_row("calibration error", _calibration(metrics))
     table.add_row("images", str(metrics["test_images"]))
+    table.add_row("near-duplicates in training", _leak(metrics))
     console.print(table)
+    console.print(f"  {metrics['interval_note']}", highlight=False, markup=False)
     for part, what in (("training", "was trained on"), ("validation", "chose its best epoch by")):
         if count := metrics[f"seen_in_{part}"]:
             share = count / metrics["test_images"]
@@ -143,9 +164,30 @@ def print_evaluation(metrics: Mapping[str, Any], file: Path, console: Console | 
 
 
 def protocol(metrics: Mapping[str, Any]) -> str:
-    """The protocol that a run's figures were taken by, in a line."""
+    """The protocol that a run's figures were taken by, in a line, with what it leaks."""
     holdout = f" with {metrics['holdout']} held out" if metrics["holdout"] else ""
-    return f"Result on {metrics['sources']}, split={metrics['split']}{holdout}"
+    leaked = metrics["leaked_test_percent"]
+    leaks = f", {leaked:.0f}% of the test images with a near-duplicate in training" if leaked else ""
+    return f"Result on {metrics['sources']}, split={metrics['split']}{holdout}{leaks}"
+
+
+def _interval(metrics: Mapping[str, Any]) -> str:
+    low, high = metrics["test/accuracy_ci_low"], metrics["test/accuracy_ci_high"]
+    return "" if low is None else f"{low:.1%} to {high:.1%}"
+
+
+def _calibration(metrics: Mapping[str, Any]) -> str:
+    """How far probability and accuracy lie apart, before and after the temperature."""
+    before, after = metrics["test/ece"], metrics["test/ece_calibrated"]
+    return f"{before:.1%}" + (f", calibrated {after:.1%}" if after is not None else "")
+
+
+def _leak(metrics: Mapping[str, Any]) -> str:
+    """What part of the test set has a near-duplicate in training; in yellow where there is any."""
+    percent = metrics["leaked_test_percent"]
+    if percent is None:
+        return "not compared"
+    return f"[yellow]{percent:.1f}%[/]" if percent else "none"
 
 
 def _short(path: Path) -> str:

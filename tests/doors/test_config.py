@@ -19,7 +19,17 @@ NEEDS_MORE = {
 
 
 def test_every_group_is_known_to_these_tests() -> None:
-    assert GROUPS == ["augmentation", "datamodule", "freeze", "model", "optimizer", "scheduler", "split", "trainer"]
+    assert GROUPS == [
+        "augmentation",
+        "cache",
+        "datamodule",
+        "freeze",
+        "model",
+        "optimizer",
+        "scheduler",
+        "split",
+        "trainer",
+    ]
 
 
 @pytest.mark.parametrize("option", OPTIONS)

@@ -35,7 +35,9 @@ def test_a_run_leaves_its_config_checkpoints_figures_and_predictions(train_door:
     assert (run.folder / ".hydra" / "config.yaml").is_file()
     assert {file.name for file in (run.folder / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
     predictions = rows(run.folder / "predictions.csv")
-    assert list(predictions[0]) == ["path", "source", "signer", "label", "prediction", "probability"]
+    assert list(predictions[0]) == [
+        "path", "source", "signer", "group", "label", "prediction", "probability", "uncalibrated"
+    ]  # fmt: skip
     assert len(predictions) == run.metrics["test_images"] == 72
     assert {row["signer"] for row in predictions} == {"hand4"}
     right = sum(row["label"] == row["prediction"] for row in predictions)
@@ -71,6 +73,10 @@ def test_a_run_scored_again_gives_the_same_figure(train_door: Any, capsys: Any) 
     for figure in ("test/accuracy", "test/f1_macro", "test/loss"):
         assert again[figure] == run.metrics[figure]
     assert again["seen_in_training"] == 0
+    assert again["leaked_test_percent"] == run.metrics["leaked_test_percent"] > 0  # the other shot of a burst of two
+    leak = f"{run.metrics['leaked_test_percent']:.0f}% of the test images with a near-duplicate in training"
+    assert leak in " ".join(run.out.split())
+    assert leak in " ".join(capsys.readouterr().out.split())
     assert run.metrics["test/accuracy"] > 0.1  # far from chance (2.8%), or equality would mean nothing
     assert (run.folder / "evaluations" / "as_trained.csv").read_text() == (run.folder / "predictions.csv").read_text()
 

@@ -1,0 +1,171 @@
+"""Pictures in: what an `input=` means, which part of a picture counts, and many read while the network runs."""
+
+import glob
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from src.data.manifest import ImageRecord
+from src.data.pixels import EXTENSIONS, Unreadable, decode
+from src.errors import UserError
+from src.inference.recognizer import Recognizer
+
+VIDEO_EXTENSIONS = frozenset(
+    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".ogv", ".wmv", ".flv", ".3gp"}
+)
+CAMERA = "camera:"
+BATCH_SIZE = 32
+
+
+@dataclass(frozen=True)
+class Crop:
+    """The part of a picture that the network is shown.
+
+    Attributes:
+        kind: `full` for all of it, `center` for the largest square in its middle, `box` for the pixels of `box`.
+        box: x, y, width, height in pixels of the upright picture.
+    """
+
+    kind: Literal["full", "center", "box"] = "full"
+    box: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+    def within(self, width_px: int, height_px: int) -> tuple[int, int, int, int]:
+        """x, y, width, height in a picture of this size.
+
+        Raises:
+            Unreadable: the box does not lie in it.
+        """
+        if self.kind == "full":
+            return 0, 0, width_px, height_px
+        if self.kind == "center":
+            side = min(width_px, height_px)
+            return (width_px - side) // 2, (height_px - side) // 2, side, side
+        x, y, width, height = self.box
+        if x + width > width_px or y + height > height_px:
+            raise Unreadable(f"crop={x},{y},{width},{height} reaches beyond its {width_px} × {height_px} pixels")
+        return self.box
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        """The part of `(height, width, 3)` pixels; a view.
+
+        Raises:
+            Unreadable: the box does not lie in it.
+        """
+        x, y, width, height = self.within(pixels.shape[1], pixels.shape[0])
+        return pixels[y : y + height, x : x + width]
+
+
+WHOLE = Crop()
+
+
+def crop_named(text: str) -> Crop:
+    """`full`, `center` or `x,y,width,height`.
+
+    Raises:
+        UserError: it is none of these.
+    """
+    if text in ("full", "center"):
+        return Crop(text)  # type: ignore[arg-type]  # mypy does not narrow by `in`
+    parts = [part.strip() for part in text.strip("[]").split(",")]
+    if len(parts) != 4 or not all(part.isascii() and part.isdigit() for part in parts) or 0 in map(int, parts[2:]):
+        raise UserError(f"crop={text} is not understood: use full, center or x,y,width,height in whole pixels.")
+    x, y, width, height = map(int, parts)
+    return Crop("box", (x, y, width, height))
+
+
+def input_kind(text: str) -> Literal["camera", "video", "pictures"]:
+    """Whether `input=` names a camera, a video or pictures; the file need not exist."""
+    if text.startswith(CAMERA):
+        return "camera"
+    return "video" if Path(text).suffix.lower() in VIDEO_EXTENSIONS and not Path(text).is_dir() else "pictures"
+
+
+def find_pictures(text: str) -> list[Path]:
+    """The picture files that a file, a folder (with all folders in it) or a pattern names, sorted.
+
+    Raises:
+        UserError: there are none.
+    """
+    place = Path(text)
+    if place.is_file():
+        return [place]
+    if place.is_dir():
+        found = sorted(file for file in place.rglob("*") if file.suffix.lower() in EXTENSIONS and file.is_file())
+        if not found:
+            raise UserError(
+                f"input={text} holds no pictures: none of its files ends in {', '.join(sorted(EXTENSIONS))}."
+            )
+        return found
+    if any(mark in text for mark in "*?["):
+        matches = [Path(match) for match in sorted(glob.glob(text, recursive=True))]
+        found = [match for match in matches if match.suffix.lower() in EXTENSIONS and match.is_file()]
+        if not found:
+            raise UserError(f"input={text} matches no pictures: put the pattern in quotes and check its folder.")
+        return found
+    raise UserError(f"input={text}: there is no such file or folder.")
+
+
+@dataclass(frozen=True)
+class PictureReading:
+    """What a network said of one picture.
+
+    Attributes:
+        file: the picture.
+        probabilities: `(36,) float32`, or None where it could not be read.
+        problem: why it could not be read, or "".
+    """
+
+    file: Path
+    probabilities: np.ndarray | None
+    problem: str = ""
+
+
+def load_picture(file: Path, crop: Crop, max_megapixels: float, needed_px: int = 0) -> np.ndarray:
+    """`(height, width, 3) uint8` RGB, upright and cropped; decoded as in training.
+
+    Args:
+        needed_px: see `src.data.pixels.decode`; a box counts in pixels as stored, so it decodes at full size.
+
+    Raises:
+        Unreadable: the file is damaged, too large or no picture, or the crop does not lie in it.
+    """
+    record = ImageRecord(str(file), file.name, label=0, source="")
+    return crop(decode(record, max_megapixels, needed_px=0 if crop.kind == "box" else needed_px).pixels)
+
+
+def read_pictures(
+    recognizer: Recognizer, files: Sequence[Path], crop: Crop = WHOLE, batch_size: int = BATCH_SIZE
+) -> Iterator[PictureReading]:
+    """Every picture's probabilities, in order. Threads decode the next batches while the network runs on this one."""
+    about = recognizer.about
+
+    def load(file: Path) -> np.ndarray | str:
+        try:
+            return recognizer.square(load_picture(file, crop, about.max_megapixels, about.image_size_px))
+        except Unreadable as error:
+            return str(error)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        waiting = iter(files)
+        # Two batches ahead, so that memory does not grow with the folder.
+        running: deque[tuple[Path, Future]] = deque(
+            (file, pool.submit(load, file)) for file in islice(waiting, 2 * batch_size)
+        )
+        while running:
+            batch = [running.popleft() for _ in range(min(batch_size, len(running)))]
+            loaded = [(file, future.result()) for file, future in batch]
+            running.extend((file, pool.submit(load, file)) for file in islice(waiting, len(batch)))
+            squares = [square for _, square in loaded if isinstance(square, np.ndarray)]
+            rows = iter(recognizer.probabilities(np.stack(squares))) if squares else iter(())
+            for file, square in loaded:
+                if isinstance(square, np.ndarray):
+                    yield PictureReading(file, next(rows))
+                else:
+                    yield PictureReading(file, None, square)

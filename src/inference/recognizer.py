@@ -1,0 +1,224 @@
+"""One way to ask a trained network what it sees, whether it lies in a run's folder or in an exported file."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from src import run_folder
+from src.composition import recorded_config
+from src.data.pixels import FITS, Fit, fit_square
+from src.errors import UserError
+from src.signs.labels import DIGITS, INDEX_OF, LETTERS, NUM_SIGNS, SIGNS, sign_index
+
+INSTALL_EXPORT = "pip install -e .[export]"
+# A tensor that lies in another file names it under this key (ONNX's TensorProto.external_data, as protobuf writes it).
+_EXTERNAL_DATA = b"\x0a\x08location"
+
+
+@dataclass(frozen=True)
+class About:
+    """What is known about a network beside its weights.
+
+    Attributes:
+        name: of the run's folder or the exported file.
+        image_size_px, fit: the squares that it was trained on, see `src.data.pixels.fit_square`.
+        max_megapixels: larger pictures are refused unread.
+        temperature: that its logits are divided by.
+        abstain_below: a most probable sign below this probability counts as "not sure"; None where the run has no
+            calibration.
+        record: figures, split, hold-out, sources, commit, as the run left them; empty for an unfinished run.
+        notes: sentences that a user should read before the results.
+    """
+
+    name: str
+    image_size_px: int
+    fit: Fit
+    max_megapixels: float
+    temperature: float
+    abstain_below: float | None
+    record: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+
+    def is_sure(self, probability: float) -> bool:
+        """Whether a most probable sign's probability reaches the calibrated threshold; True where there is none."""
+        return self.abstain_below is None or probability >= self.abstain_below
+
+
+class Recognizer(ABC):
+    """Probabilities of the 36 signs from pictures.
+
+    Args:
+        about: what it is.
+        signs: class indices that may be answered; the other signs' probability is shared out among them in proportion.
+    """
+
+    def __init__(self, about: About, signs: Sequence[int] | None = None) -> None:
+        self.about = about
+        self._ruled_out = np.ones(NUM_SIGNS, dtype=bool)
+        self._ruled_out[list(signs if signs is not None else range(NUM_SIGNS))] = False
+
+    def square(self, pixels: np.ndarray) -> np.ndarray:
+        """`(height, width, 3) uint8` RGB → `(size, size, 3) uint8`, by the same function as in training."""
+        return fit_square(pixels, self.about.image_size_px, self.about.fit)
+
+    def probabilities(self, squares: np.ndarray) -> np.ndarray:
+        """`(batch, size, size, 3) uint8` RGB → `(batch, 36) float32`, calibrated, each row summing to 1."""
+        probabilities = self._network(squares)
+        if self._ruled_out.any():
+            probabilities = np.where(self._ruled_out, 0, probabilities)
+            probabilities /= np.maximum(probabilities.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        return probabilities
+
+    @abstractmethod
+    def _network(self, squares: np.ndarray) -> np.ndarray:
+        """`(batch, size, size, 3) uint8` → `(batch, 36) float32`."""
+
+
+def ranked(probabilities: np.ndarray, count: int) -> list[tuple[str, float]]:
+    """The `count` most probable signs of `(36,)` probabilities, best first; those of probability 0 are left out."""
+    best = np.argsort(-probabilities, kind="stable")[:count]
+    return [(SIGNS[index], float(probabilities[index])) for index in best if probabilities[index] > 0]
+
+
+def signs_named(text: str) -> tuple[int, ...]:
+    """The class indices that `all`, `digits`, `letters` or a list such as `A,B,3` means.
+
+    Raises:
+        UserError: it names something that is no sign.
+    """
+    groups = {"all": SIGNS, "digits": DIGITS, "letters": LETTERS}
+    return tuple(sorted({sign_index(sign.strip()) for sign in groups.get(text, text.strip("[]").split(","))}))
+
+
+def open_recognizer(place: Path, signs: Sequence[int] | None = None, threads: int | None = None) -> Recognizer:
+    """The network of a run's folder, or of an .onnx file that `python -m src.export` wrote.
+
+    Args:
+        signs: class indices that may be answered; None for all.
+        threads: processor threads of an .onnx file's network; None leaves it to onnxruntime.
+
+    Raises:
+        UserError: there is no such place, or it holds no network of this project.
+    """
+    if place.is_dir():
+        return RunRecognizer(place, signs)
+    if not place.is_file():
+        raise UserError(f"run={place}: there is no such folder or file; name a run's folder or an exported .onnx file.")
+    if place.suffix.lower() != ".onnx":
+        raise UserError(f"run={place} is neither a run's folder nor an .onnx file that python -m src.export wrote.")
+    return OnnxRecognizer(place, signs, threads)
+
+
+class RunRecognizer(Recognizer):
+    """The best checkpoint of a run's folder, in float32, on the GPU where there is one.
+
+    Raises:
+        UserError: the folder is no run's, or its checkpoint does not fit its config.
+    """
+
+    def __init__(self, run: Path, signs: Sequence[int] | None = None) -> None:
+        import torch
+
+        from src import hardware
+        from src.learning.evaluation import load_classifier
+
+        run = run.resolve()
+        cfg = recorded_config(run)
+        super().__init__(_about_run(run, cfg), signs)
+        self._device = "cuda" if hardware.on_gpu("auto") else "cpu"
+        network = load_classifier(run, cfg).network.eval().to(self._device)
+        self.network = network.to(memory_format=torch.channels_last)
+
+    def _network(self, squares: np.ndarray) -> np.ndarray:
+        import torch
+
+        # A copy, as a slice of somebody's memory map may be read-only; channels-last without another.
+        images = torch.from_numpy(np.array(squares)).permute(0, 3, 1, 2).to(self._device)
+        with torch.inference_mode():
+            logits = self.network(images).float() / self.about.temperature
+            return logits.softmax(dim=1).cpu().numpy()
+
+
+def _about_run(run: Path, cfg: Any) -> About:
+    record: Mapping[str, Any] = run_folder.read_metrics(run) if (run / run_folder.METRICS).is_file() else {}
+    calibration = run_folder.read_calibration(run)
+    temperature, abstain_below = (calibration.temperature, calibration.abstain_below) if calibration else (1.0, None)
+    notes = []
+    if not record:
+        notes.append(f"{run.name} has not finished: this is its best epoch so far.")
+    if abstain_below is None:
+        notes.append(
+            f"{run.name} was not calibrated: its probabilities are as the network gives them, and it never says "
+            '"not sure".'
+        )
+    data = cfg.datamodule
+    return About(
+        name=run.name,
+        image_size_px=int(data.image_size_px),
+        fit=data.fit,
+        max_megapixels=float(data.max_megapixels),
+        temperature=temperature,
+        abstain_below=abstain_below,
+        record=record,
+        notes=tuple(notes),
+    )
+
+
+class OnnxRecognizer(Recognizer):
+    """An exported file, run by onnxruntime alone.
+
+    Raises:
+        UserError: onnxruntime is missing, or the file is damaged, not this project's, or refers to other files.
+    """
+
+    def __init__(self, file: Path, signs: Sequence[int] | None = None, threads: int | None = None) -> None:
+        try:
+            import onnxruntime
+        except ImportError:
+            raise UserError(f"Reading {file.name} needs onnxruntime: {INSTALL_EXPORT} installs it.") from None
+
+        content = file.read_bytes()
+        if _EXTERNAL_DATA in content:
+            raise UserError(f"{file} keeps weights in other files, which is not read: export it again, into one file.")
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4  # what goes wrong comes as an exception
+        if threads:
+            options.intra_op_num_threads = threads
+        try:
+            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime raises a class of its own for each kind of damage
+            reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
+            raise UserError(f"{file} is no ONNX file that onnxruntime can run ({reason}).") from None
+        super().__init__(_about_file(file, self._session.get_modelmeta().custom_metadata_map), signs)
+
+    def _network(self, squares: np.ndarray) -> np.ndarray:
+        return self._session.run(["probabilities"], {"images": np.ascontiguousarray(squares)})[0]
+
+
+def _about_file(file: Path, values: Mapping[str, str]) -> About:
+    try:
+        if json.loads(values["labels"]) != list(INDEX_OF):
+            raise ValueError
+        threshold = json.loads(values["abstain_below"])
+        about = About(
+            name=file.name,
+            image_size_px=int(values["image_size_px"]),
+            fit=values["fit"],  # type: ignore[arg-type]  # checked below
+            max_megapixels=float(values["max_megapixels"]),
+            temperature=float(values["temperature"]),
+            abstain_below=None if threshold is None else float(threshold),
+            record=json.loads(values["metrics"]),
+            notes=tuple(json.loads(values["notes"])),
+        )
+        if about.fit not in FITS or not 16 <= about.image_size_px <= 4096 or not isinstance(about.record, dict):
+            raise ValueError
+    except (KeyError, ValueError, TypeError):
+        raise UserError(
+            f"{file} was not written by python -m src.export: its metadata do not say what it is."
+        ) from None
+    return about

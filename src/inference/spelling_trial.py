@@ -1,0 +1,137 @@
+"""The work behind `python -m src.spelling`: films of known words, read as a user's film would be, and counted."""
+
+import tempfile
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from omegaconf import DictConfig
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from src.data.pixels import Unreadable, read_image
+from src.errors import UserError
+from src.inference.answers import print_about
+from src.inference.recognizer import Recognizer
+from src.inference.run_images import run_images
+from src.inference.spelling import DEFAULT_SETTINGS, Speller, SpellingSettings
+from src.inference.video import VideoFile
+from src.inference.watching import watch
+from src.inference.word_films import Hands, Pace, edits, write_film
+from src.progress import progress
+from src.signs.labels import INDEX_OF, SIGNS
+from src.writing import write_csv
+
+COLUMNS = ("letter_seconds", "text", "read", "edits", "characters")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One film: `text` is what was spelled, `read` what was understood."""
+
+    letter_seconds: float
+    text: str
+    read: str
+
+    @property
+    def edits(self) -> int:
+        """See `word_films.edits`."""
+        return edits(self.text, self.read)
+
+
+def read_film(
+    recognizer: Recognizer, file: Path, rate_hz: float = 15.0, settings: SpellingSettings = DEFAULT_SETTINGS
+) -> str:
+    """The text that a film spells."""
+    speller = Speller(settings)
+    for _ in watch(recognizer, iter(VideoFile(file, rate_hz)), speller):
+        pass
+    return speller.text
+
+
+def hands_of_run(run: Path, cfg: DictConfig, signs: set[int]) -> Hands:
+    """Class index → test pictures of it that the run never saw.
+
+    Raises:
+        UserError: its images are not on this machine.
+    """
+    data, test, _ = run_images(run, cfg)
+    hands: dict[int, list[np.ndarray]] = defaultdict(list)
+    for index in test:
+        record = data.manifest[int(index)]
+        if record.label in signs:
+            try:
+                hands[record.label].append(read_image(record, cfg.datamodule.max_megapixels)[0])
+            except Unreadable:
+                continue
+    return hands
+
+
+def still_accuracy(recognizer: Recognizer, hands: Hands) -> float:
+    """Share of the single pictures that are recognised: what no reading of films made of them can make up for."""
+    right = total = 0
+    for sign, pictures in hands.items():
+        squares = np.stack([recognizer.square(picture) for picture in pictures])
+        right += int((recognizer.probabilities(squares).argmax(axis=1) == sign).sum())
+        total += len(pictures)
+    return right / total
+
+
+def run_trials(
+    recognizer: Recognizer,
+    hands: Hands,
+    texts: list[str],
+    speeds: list[float],
+    keep: Path | None = None,
+) -> list[Trial]:
+    """Spell every text at every speed and read it back.
+
+    Args:
+        speeds: seconds a letter.
+        keep: folder for the films; None throws them away.
+    """
+    needed = {INDEX_OF[character] for text in texts for character in text if character != " "}
+    if missing := sorted(needed - set(hands)):
+        raise UserError(f"There is no picture of '{SIGNS[missing[0]]}' to make a film from: choose other words.")
+    jobs = [(speed, number, text) for speed in speeds for number, text in enumerate(texts)]
+    trials = []
+    with tempfile.TemporaryDirectory() as temporary, progress("spelling", len(jobs)) as advance:
+        folder = keep or Path(temporary)
+        for speed, number, text in jobs:
+            file = folder / f"{text.replace(' ', '_')}_{speed:g}s.mp4"
+            write_film(file, text, hands, Pace(speed), seed=number)
+            trials.append(Trial(speed, text, read_film(recognizer, file)))
+            advance(1)
+    return trials
+
+
+def spelling_trial(
+    recognizer: Recognizer, hands: Hands, texts: list[str], speeds: list[float], output: Path | None, keep: Path | None
+) -> None:
+    """Run the trials, print what was read and the character error rates, and write them."""
+    console = Console()
+    print_about(recognizer.about, console)
+    trials = run_trials(recognizer, hands, texts, speeds, keep)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("spelled")
+    for speed in speeds:
+        table.add_column(f"{speed:g} s a letter")
+    for text in texts:
+        table.add_row(text, *(next(t.read for t in trials if t.text == text and t.letter_seconds == s) for s in speeds))
+    table.add_section()
+    rates = []
+    for speed in speeds:
+        some = [trial for trial in trials if trial.letter_seconds == speed]
+        rates.append(sum(trial.edits for trial in some) / sum(len(trial.text) for trial in some))
+    table.add_row("character error rate", *(f"{rate:.1%}" for rate in rates), style="bold")
+    console.print(table)
+    console.print(
+        f"  {still_accuracy(recognizer, hands):.1%} of the single pictures that the films are made of are recognised",
+        highlight=False,
+    )
+    if output is not None:
+        rows = [(t.letter_seconds, t.text, t.read, t.edits, len(t.text)) for t in trials]
+        write_csv(output, COLUMNS, rows)
+        console.print(f"  written to {output}", highlight=False, markup=False)

@@ -1,0 +1,209 @@
+"""The page of sweeps: accuracy against trained stages for seen and unseen signers on one axis, and against its cost."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from src.reports.charts import COLOURS, Series, line_chart, number, percent
+from src.reports.pages import write_page
+from src.reports.promises import line_name, promise
+from src.reports.sweep_runs import Configuration, mean_sd, read_sweep
+
+_COLUMNS = {"accuracy": "accuracy", "f1": "macro F1", "handshape": "handshape", "ece": "calibration error"}
+
+
+@dataclass(frozen=True)
+class _Line:
+    """The configurations of one protocol that differ in what they train."""
+
+    name: str
+    members: list[Configuration]
+    protocol: str
+    promise: str
+
+
+def write(folders: Sequence[Path], file: Path) -> Path:
+    """Write the page of the sweeps in these folders.
+
+    Raises:
+        UserError: a folder holds no runs, or the page cannot be written.
+    """
+    configurations = [one for folder in folders for one in read_sweep(folder)]
+    lines = _lines(configurations)
+    runs = [run for one in configurations for run in one.runs]
+    rows = _rows(lines)
+    values = {
+        "title": _title(lines, runs),
+        "folders": [folder.name for folder in folders],
+        "box": _box(configurations, lines, runs),
+        "lines": lines,
+        "colours": COLOURS,
+        "stages_chart": _against_stages(lines) if runs else "",
+        "cost_chart": _against_cost(lines) if runs else "",
+        "best": [best for line in lines if (best := _best(line))],
+        "keys": _keys(configurations),
+        "rows": rows,
+        "columns": [(key, name) for key, name in _COLUMNS.items() if any(row[key] for row in rows)],
+        "failed": [(name, why) for one in configurations for name, why in one.failed.items()],
+        "unfinished": [name for one in configurations for name in one.unfinished],
+        "commits": sorted({str(run["commit"]) for run in runs}),
+        "machines": sorted({str(run["machine"]) for run in runs}),
+    }
+    write_page(file, "sweep.html", values)
+    return file
+
+
+def _title(lines: Sequence[_Line], runs: Sequence[Mapping[str, Any]]) -> str:
+    models = " and ".join(sorted({str(run["model"]) for run in runs}))
+    if not runs:
+        return "A sweep without a finished run"
+    seen = {run["split"] in ("random", "group") for run in runs}
+    return f"{models}: which stages to train" + (" for seen and for unseen signers" if len(seen) == 2 else "")
+
+
+def _lines(configurations: Sequence[Configuration]) -> list[_Line]:
+    """One line a protocol and whatever else was varied beside the freezing."""
+    found: dict[tuple[str, str], _Line] = {}
+    several_models = len({run["model"] for one in configurations for run in one.runs}) > 1
+    for one in configurations:
+        if not one.runs:
+            continue
+        first = one.runs[0]
+        # The protocol names these already; what sets the number of trained stages is the axis.
+        others = {k: v for k, v in one.settings.items() if not k.startswith(("freeze", "split"))}
+        if several_models and "model" not in others:
+            others = {"model": first["model"], **others}
+        if len({run["holdout"] for run in one.runs}) > 1:  # the seed drew another signer each time
+            first = {**first, "holdout": ""}
+        more, protocol = " ".join(others.values()), line_name(first)
+        line = _Line(" · ".join(filter(None, (more, protocol))), [], protocol, promise(one.runs[0]))
+        found.setdefault((protocol, more), line).members.append(one)
+    for line in found.values():
+        line.members.sort(key=_trained)
+    return list(found.values())
+
+
+def _trained(configuration: Configuration) -> int:
+    return int(configuration.runs[0]["stages_trained"])
+
+
+def _box(
+    configurations: Sequence[Configuration], lines: Sequence[_Line], runs: Sequence[Mapping[str, Any]]
+) -> list[tuple[str, str]]:
+    def every(key: str) -> str:
+        return "; ".join(sorted({str(run[key]).replace(",", " + ") for run in runs}))
+
+    failed = sum(len(one.failed) + len(one.unfinished) for one in configurations)
+    if not runs:
+        return [("Runs", f"none finished, {failed} failed or unfinished.")]
+    most = max(len(one.runs) for one in configurations)
+    counted = f"{len(runs)} finished, up to {most} {'seed' if most == 1 else 'seeds'} a point"
+    promises = dict.fromkeys((line.protocol, line.promise) for line in lines)
+    return [
+        ("Trained", f"{every('model')}, from {every('weights')}, {every('image_size_px')} px."),
+        ("On", f"{every('sources')}."),
+        ("Runs", counted + (f"; {failed} failed or unfinished." if failed else ".")),
+        *promises,
+    ]
+
+
+def _against_stages(lines: Sequence[_Line]) -> Any:
+    series = []
+    for place, line in enumerate(lines):
+        figures = [(_trained(one), one.values("test/accuracy"), one) for one in line.members]
+        points = [(float(stages), mean_sd(values)[0]) for stages, values, _ in figures]
+        labels = [
+            f"{line.name}: {stages} trained ({one.runs[0]['stages_trained_names'].replace('+', ', ')}), {_mean(values)}"
+            for stages, values, one in figures
+        ]
+        dots = [(float(stages), value) for stages, values, _ in figures if len(values) > 1 for value in values]
+        spread = [mean_sd(values)[1] for _, values, _ in figures]
+        joined = len({x for x, _ in points}) == len(points)
+        series.append(Series(line.name, points, spread, labels, dots, joined, place))
+    places = sorted({x for one in series for x, _ in one.points})
+    said = "; ".join(f"{one.name}: " + ", ".join(f"{x:.0f} stages {y:.1%}" for x, y in one.points) for one in series)
+    return line_chart(
+        series,
+        f"Test accuracy against the number of trained stages. {said}.",
+        "trained stages, counted from the head",
+        "",
+        y_text=percent,
+        most=1,
+        x_ticks=places,
+    )
+
+
+def _against_cost(lines: Sequence[_Line]) -> Any:
+    series = []
+    for place, line in enumerate(lines):
+        points, labels, spread = [], [], []
+        for one in line.members:
+            seconds, accuracy = mean_sd(one.values("seconds"))[0], mean_sd(one.values("test/accuracy"))
+            points.append((seconds, accuracy[0]))
+            spread.append(accuracy[1])
+            labels.append(f"{line.name}: {_trained(one)} stages, {seconds:.0f} s, {_mean(one.values('test/accuracy'))}")
+        series.append(Series(line.name, points, spread, labels, joined=False, colour=place))
+    said = "; ".join(f"{one.name}: " + ", ".join(f"{x:.0f} s {y:.1%}" for x, y in one.points) for one in series)
+    return line_chart(
+        series,
+        f"Test accuracy against seconds a run. {said}.",
+        "seconds a run, training and testing",
+        "",
+        y_text=percent,
+        most=1,
+        x_text=number,
+        x_from_zero=True,
+    )
+
+
+def _mean(values: Sequence[float]) -> str:
+    mean, sd = mean_sd(values)
+    return f"{100 * mean:.1f}" + (f" ± {100 * sd:.1f}" if len(values) > 1 else "") + "\u00a0%"
+
+
+def _best(line: _Line) -> dict[str, Any] | None:
+    """The most accurate configuration of a line that has several, and whether the next could be as good."""
+    if len(line.members) < 2:
+        return None
+    ranked = sorted(line.members, key=lambda one: -mean_sd(one.values("test/accuracy"))[0])
+    first, second = ranked[:2]
+    (mean, sd), (other, other_sd) = (mean_sd(one.values("test/accuracy")) for one in (first, second))
+    apart = mean - other > sd + other_sd and min(len(first.runs), len(second.runs)) > 1
+    return {
+        "line": line.name,
+        "stages": _trained(first),
+        "accuracy": _mean(first.values("test/accuracy")),
+        "second": _trained(second),
+        "second_accuracy": _mean(second.values("test/accuracy")),
+        "apart": apart,
+    }
+
+
+def _keys(configurations: Sequence[Configuration]) -> list[str]:
+    return list(dict.fromkeys(key for one in configurations for key in one.settings))
+
+
+def _rows(lines: Sequence[_Line]) -> list[dict[str, Any]]:
+    def summary(configuration: Configuration, figure: str) -> tuple[float, float] | None:
+        there = [float(run[figure]) for run in configuration.runs if run.get(figure) is not None]
+        return mean_sd(there) if len(there) == len(configuration.runs) else None
+
+    return [
+        {
+            "line": line.name,
+            "colour": place % COLOURS,
+            "settings": one.settings,
+            "stages": _trained(one),
+            "parameters": int(one.runs[0]["parameters_trained"]),
+            "runs": len(one.runs),
+            "accuracy": summary(one, "test/accuracy"),
+            "f1": summary(one, "test/f1_macro"),
+            "handshape": summary(one, "test/handshape_accuracy"),
+            "ece": summary(one, "test/ece_calibrated"),
+            "seconds": summary(one, "seconds"),
+            "saved": one.saved_seconds,
+        }
+        for place, line in enumerate(lines)
+        for one in line.members
+    ]
