@@ -1,6 +1,6 @@
 """Render hands as ordinary image folders: `python -m src.render output=<folder>`.
 
-`images=3600 signers=40 size=128 seed=0` say how many pictures of how many people, how large, and which of all possible
+`images=3600 signers=100 size=128 seed=0` say how many pictures of how many people, how large, and which of all possible
 sets. Beside the folders, manifest.csv gives each picture's sign, signer, box and 21 keypoints in pixels.
 `chart=<file.png>` and `sheet=<file.png>` (or .jpg) draw the 36 signs and a page of samples.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from src.composition import named_values, speaking_plainly, whole_number
 from src.errors import UserError
 
-_NUMBERS = {"images": 3600, "signers": 40, "size": 128, "seed": 0}
+_NUMBERS = {"images": 3600, "signers": 100, "size": 128, "seed": 0}
 _FILES = ("output", "chart", "sheet")
 
 

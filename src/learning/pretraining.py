@@ -32,6 +32,7 @@ from src.errors import UserError
 from src.hardware import best_precision
 from src.nets.mobilenetv2 import build_mobilenetv2
 from src.nets.stages import SequentialNetwork
+from src.nets.weights import load_weights
 from src.run_folder import commit
 from src.synthetic.dataset import RENDERER_VERSION, RandomPoses, RenderedSpec, random_poses
 from src.synthetic.skeleton import ANGLE_LIMITS, KEYPOINTS, NUM_ANGLES, NUM_KEYPOINTS
@@ -44,6 +45,7 @@ VALIDATION_SHARE = 0.04
 _WRIST, _MIDDLE_KNUCKLE = KEYPOINTS.index("wrist"), KEYPOINTS.index("middle_mcp")
 _KEYPOINT_SPREAD = 0.4  # of keypoints in a picture from -1 to 1
 _SHAPE_SPREAD = 0.35  # of keypoints in space, in lengths of the palm
+BACKBONE = "mobilenetv2_100"
 _SIZES = {"keypoints": 2 * NUM_KEYPOINTS, "shape": 3 * NUM_KEYPOINTS, "angles": NUM_ANGLES}
 _SIZES |= {"visible": NUM_KEYPOINTS, "left_handed": 1}
 _WEIGHTS = {"keypoints": 1.0, "shape": 2.0, "angles": 1.0, "visible": 0.25, "left_handed": 0.1, "cells": 0.4}
@@ -52,7 +54,9 @@ _NO_CELL = -1
 _YES_OR_NO = ("visible", "left_handed")
 _WARMUP_SHARE = 0.1
 _LARGEST_GRADIENT = 5.0
-_SIZE_STEP_PX = 16
+_SIZE_STEP_PX = 8
+_SMALL_SHARE = 0.75
+_FIRST_TO_REST = "block2"  # the last of them
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,8 @@ class Pretraining:
 
     Attributes:
         images: rendered hands; the last 4 % are kept for validation.
-        epochs: passes over them. The pictures grow from half of `image_size_px` to all of it on the way.
+        epochs: passes over them, three quarters of them at three quarters of `image_size_px`. After a third, the stages
+            up to `_FIRST_TO_REST` rest: what edges look like is learned first (Brock et al., "FreezeOut", 2017).
         image_size_px: side of the rendered pictures.
         seed: of people, poses, first weights and augmentation.
         batch_size: images a step.
@@ -69,12 +74,12 @@ class Pretraining:
         weight_decay: of AdamW, never on 1-d parameters.
     """
 
-    images: int = 14_000
-    epochs: int = 8
-    image_size_px: int = 112
+    images: int = 20_000
+    epochs: int = 10
+    image_size_px: int = 96
     seed: int = 0
-    batch_size: int = 32
-    lr: float = 2e-3
+    batch_size: int = 64
+    lr: float = 3e-3
     weight_decay: float = 0.02
 
     def __post_init__(self) -> None:
@@ -90,22 +95,30 @@ class Pretraining:
         """How many of the images, the last ones, are never trained on."""
         return max(1, round(VALIDATION_SHARE * self.images))
 
-    @property
-    def key(self) -> str:
+    def key(self, start: Path | None = None) -> str:
         """A short name of everything that decides the weights."""
-        text = json.dumps({**asdict(self), "renderer": RENDERER_VERSION}, sort_keys=True)
+        text = json.dumps({**asdict(self), "renderer": RENDERER_VERSION, "start": _digest(start)}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    def trained(self, stages: tuple[str, ...], epoch: int) -> tuple[str, ...]:
+        """Those of a network's stages that learn in an epoch."""
+        return stages[stages.index(_FIRST_TO_REST) + 1 :] if epoch >= self.epochs / 3 else stages
+
     def size_px(self, epoch: int) -> int:
-        """Side of the pictures of an epoch: small ones first, since they teach the coarse things at a quarter of the
-        price."""
-        progress = epoch / max(1, self.epochs - 1)
-        steps = (0.5 + 0.5 * progress) * self.image_size_px / _SIZE_STEP_PX
-        return min(self.image_size_px, max(32, _SIZE_STEP_PX * round(steps)))
+        """Side of the pictures of an epoch: small ones first, since they teach the coarse things at half the price.
+
+        Much smaller ones save nothing: where the last maps have 2x2 places, the gradient of their depthwise
+        convolutions is slow on a CPU.
+        """
+        if epoch >= _SMALL_SHARE * self.epochs:
+            return self.image_size_px
+        return max(32, _SIZE_STEP_PX * round(0.75 * self.image_size_px / _SIZE_STEP_PX))
 
 
-def pretrain(recipe: Pretraining, output: Path, cache_dir: Path, processes: int = 1) -> dict[str, float]:
-    """Train from random weights and write the stages below the head to `output`, anew after each better epoch.
+def pretrain(
+    recipe: Pretraining, output: Path, cache_dir: Path, processes: int = 1, start: Path | None = None
+) -> dict[str, float]:
+    """Train and write the stages below the head to `output`, anew after each better epoch.
 
     Run again after an interruption, it goes on from the last finished epoch.
 
@@ -114,12 +127,13 @@ def pretrain(recipe: Pretraining, output: Path, cache_dir: Path, processes: int 
         output: a .safetensors file; it is written beside and renamed.
         cache_dir: where pictures and checkpoint lie.
         processes: how many render side by side.
+        start: a file that an earlier call left, to learn on from; None starts from random weights.
 
     Returns:
         The validation figures of the weights in the file.
 
     Raises:
-        UserError: a file cannot be written.
+        UserError: a file cannot be written, or `start` does not fit.
     """
     spec = RenderedSpec(recipe.images, SIGNERS, recipe.image_size_px, FIRST_RENDERING_SEED + recipe.seed)
     poses = random_poses(spec, cache_dir, processes)
@@ -127,9 +141,12 @@ def pretrain(recipe: Pretraining, output: Path, cache_dir: Path, processes: int 
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
         pupil = Pupil()
+    if start is not None:
+        load_weights(pupil.network, str(start), BACKBONE)
     pupil.to(device, memory_format=torch.channels_last)
     optimizer = _optimizer(pupil, recipe)
-    checkpoint = Path(cache_dir) / f"pretraining-{recipe.key}.pt"
+    start_digest = _digest(start)  # now: the file may be written to
+    checkpoint = Path(cache_dir) / f"pretraining-{recipe.key(start)}.pt"
     best: dict[str, float] = {}
     best_tensors: dict[str, Tensor] = {}
     first = 0
@@ -141,6 +158,7 @@ def pretrain(recipe: Pretraining, output: Path, cache_dir: Path, processes: int 
         print(f"{first} of {recipe.epochs} epochs were done before.", flush=True)
     for epoch in range(first, recipe.epochs):
         started = time.perf_counter()
+        pupil.network.set_trained(recipe.trained(pupil.network.stage_names, epoch))
         train_loss = _train_epoch(pupil, optimizer, poses, recipe, epoch)
         seconds = time.perf_counter() - started
         figures = validate(pupil, poses, recipe)
@@ -151,7 +169,7 @@ def pretrain(recipe: Pretraining, output: Path, cache_dir: Path, processes: int 
         )
         if not best or figures["val/loss"] < best["val/loss"]:
             best, best_tensors = {**figures, "epoch": epoch + 1.0}, backbone_tensors(pupil.network)
-            _write_weights(output, best_tensors, recipe, best)
+            _write_weights(output, best_tensors, recipe, best, start_digest)
         state = {
             "pupil": pupil.state_dict(),
             "optimizer": optimizer.state_dict(),
@@ -160,7 +178,7 @@ def pretrain(recipe: Pretraining, output: Path, cache_dir: Path, processes: int 
             "best_tensors": best_tensors,
         }
         _write_beside(checkpoint, partial(torch.save, state))
-    _write_weights(output, best_tensors, recipe, best)
+    _write_weights(output, best_tensors, recipe, best, start_digest)
     return best
 
 
@@ -276,7 +294,7 @@ def _relit_and_covered(images: Tensor, u: Tensor, keypoints: Tensor) -> Tensor:
     images.sub_(0.5).mul_(column(torch.exp2(1.2 * (u[:, 2] - 0.5)))).add_(column(0.5 + 0.4 * (u[:, 3] - 0.5)))
     images.mul_(1 + 0.3 * (u[:, 4:7, None, None] - 0.5)).clamp_(0, 1)
 
-    has_patch = u[:, 7] < 0.25
+    has_patch = u[:, 7] < 0.12
     middle, half = 2 * u[:, 8:10] - 1, 0.1 + 0.3 * u[:, 10:12]
     for i in torch.nonzero(has_patch).flatten().tolist():
         corner = ((middle[i] - half[i] + 1) / 2 * images.shape[2]).round().int().clamp(min=0).tolist()
@@ -390,11 +408,18 @@ def validate(pupil: Pupil, poses: RandomPoses, recipe: Pretraining) -> dict[str,
     return {name: value / len(kept) for name, value in sums.items()}
 
 
-def _write_weights(output: Path, tensors: dict[str, Tensor], recipe: Pretraining, figures: dict[str, float]) -> None:
+def _digest(start: Path | None) -> str | None:
+    return None if start is None or not start.is_file() else hashlib.sha256(start.read_bytes()).hexdigest()
+
+
+def _write_weights(
+    output: Path, tensors: dict[str, Tensor], recipe: Pretraining, figures: dict[str, float], start: str | None
+) -> None:
     metadata = {
         "format": "pt",
         "architecture": "mobilenetv2_100, stages below the head, by their names in src/nets/mobilenetv2.py",
         "trained_on": "rendered hands in random poses; no sign label was read",
+        "started_from": f"the file with SHA-256 {start}" if start else "random weights",
         "recipe": json.dumps(asdict(recipe)),
         "seed": str(recipe.seed),
         "renderer_version": str(RENDERER_VERSION),

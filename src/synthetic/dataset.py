@@ -30,8 +30,10 @@ from src.synthetic.render import Camera, Lighting, render
 from src.synthetic.signer import Signer, chart_signer, draw_signer
 from src.synthetic.skeleton import NUM_KEYPOINTS, Pose, forward
 
-# Part of every cache's key: raise it whenever an image would come out differently.
-RENDERER_VERSION = 1
+# Parts of the caches' keys. Raise the first whenever any image would come out differently, the second when only signs
+# would: poses that are no signs stay as they are.
+RENDERER_VERSION = 2
+HANDSHAPES_VERSION = 2
 SOURCE = "rendered"
 NO_LABEL = -1
 
@@ -52,7 +54,7 @@ class RenderedSpec:
     """
 
     images: int = 3600
-    signers: int = 40
+    signers: int = 100
     image_size_px: int = 128
     seed: int = 0
 
@@ -181,7 +183,8 @@ def records(spec: RenderedSpec, file: str | Path) -> list[ImageRecord]:
 
 def cache_name(spec: RenderedSpec) -> str:
     """The cache file's name: a hash of everything that its pixels depend on."""
-    key = json.dumps({**asdict(spec), "renderer": RENDERER_VERSION}, sort_keys=True)
+    versions = {"renderer": RENDERER_VERSION, "handshapes": HANDSHAPES_VERSION}
+    key = json.dumps({**asdict(spec), **versions}, sort_keys=True)
     return f"rendered-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
 
 

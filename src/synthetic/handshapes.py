@@ -33,6 +33,9 @@ Finger = tuple[float, float, float, float]
 _THUMB_FREE = (0, 1, 2, 3)
 _SAMPLE_WOBBLE_DEG = 3.0
 _SAMPLE_TURN_DEG = (10.0, 8.0, 8.0)
+# Of poses that are no signs: how many close all fingers together, and how many face anywhere at all.
+_TOGETHER_SHARE = 0.3
+_ANY_WAY_SHARE = 0.3
 
 
 @dataclass(frozen=True)
@@ -72,10 +75,13 @@ class Handshape:
 # Fingers that are straight: spread as in 5, or side by side as in B.
 _SPREAD = {INDEX: (4, 11, 5, 3), MIDDLE: (2, 1, 5, 3), RING: (4, -10, 5, 3), LITTLE: (6, -22, 6, 4)}
 _TOGETHER = {INDEX: (3, -3.5, 5, 4), MIDDLE: (2, -0.5, 5, 4), RING: (3, 2.8, 5, 4), LITTLE: (5, 6, 6, 4)}
-_FIST = {INDEX: (80, 3, 107, 36), MIDDLE: (83, 1, 109, 36), RING: (84, -2, 110, 36), LITTLE: (84, -6, 106, 38)}
+# Curled: tips in the palm, so that no nail is seen. Beside straight fingers, ring and little curl less tightly, and
+# bent fingers point to one place at the wrist (the scaphoid bone).
+_FIST = {INDEX: (82, 3, 105, 58), MIDDLE: (84, 1, 107, 58), RING: (85, -3, 108, 58), LITTLE: (85, -8, 105, 58)}
+_CURLED = {RING: (70, -7, 110, 52), LITTLE: (72, -13, 108, 52)}
 
 _PAD = Spot(THUMB, 2, 0.7)
-_OUT: Finger = (58, 8, -4, -4)
+_OUT: Finger = (46, 10, -4, -4)
 
 
 def _bent(*fingers: int) -> tuple[int, ...]:
@@ -93,10 +99,10 @@ def _across(finger: int, bone: int = 1, share: float = 0.5) -> tuple[Contact, ..
 
 
 _ROUND: dict[int, Finger] = {
-    INDEX: (44, 0, 58, 30),
-    MIDDLE: (42, 0, 60, 30),
-    RING: (36, 3, 58, 30),
-    LITTLE: (28, 7, 54, 30),
+    INDEX: (52, 0, 46, 24),
+    MIDDLE: (50, 0, 48, 24),
+    RING: (44, 3, 48, 24),
+    LITTLE: (36, 7, 46, 24),
 }
 _O = Handshape(
     (34, 50, 14, 26),
@@ -106,24 +112,32 @@ _O = Handshape(
         Contact(Spot(THUMB, 2, 0.95), Spot(MIDDLE, 2, 0.95), weight=0.7),
     ),
     free=_bent(INDEX, MIDDLE),
-    yaw=66,
+    yaw=60,
     pitch=4,
 )
 _C = Handshape((36, 44, -2, 22), (30, -1, 42, 26), (30, 0, 44, 26), (28, 2, 42, 26), (24, 6, 38, 26), yaw=62)
 _ONE = Handshape(
     (22, 46, 32, 42), (2, 1, 4, 3), _FIST[MIDDLE], _FIST[RING], _FIST[LITTLE], contacts=_across(MIDDLE, share=0.5)
 )
-_TWO = Handshape(
-    (16, 46, 42, 48), (3, 11, 4, 3), (3, -7, 4, 3), _FIST[RING], _FIST[LITTLE], contacts=_across(RING, share=0.35)
-)
+_TWO = Handshape((16, 46, 42, 48), (3, 10, 4, 3), (3, -7, 4, 3), *_CURLED.values(), contacts=_across(RING, share=0.35))
+_TWO_ON_NAIL = replace(_TWO, contacts=(Contact(_PAD, Spot(RING, 2, 0.4, "back")),))
+_U = replace(_TWO, index=(3, -3.5, 4, 3), middle=(3, 3.5, 4, 3))
 _SIX = Handshape(
     (14, 44, 44, 26),
-    (4, 11, 5, 3),
-    (2, 1, 5, 3),
-    (4, -9, 5, 3),
-    (70, -6, 80, 34),
-    contacts=(Contact(_PAD, Spot(LITTLE, 2, 0.5, "back")),),
+    (4, 6, 5, 3),
+    (2, 0, 5, 3),
+    (4, -6, 5, 3),
+    (66, -6, 76, 34),
+    contacts=_tips_meet(LITTLE),
     free=_bent(LITTLE),
+)
+# A W is spread, and the thumb holds the little finger down.
+_W = replace(
+    _SIX,
+    index=(4, 14, 5, 3),
+    ring=(4, -13, 5, 3),
+    little=(74, -8, 92, 40),
+    contacts=(Contact(_PAD, Spot(LITTLE, 1, 0.6, "back")),),
 )
 _F = Handshape(
     (32, 40, 10, 22),
@@ -163,9 +177,8 @@ _I = Handshape(
 _K = Handshape(
     (22, 40, 8, 10),
     (2, 6, 4, 3),
-    (26, -5, 5, 4),
-    _FIST[RING],
-    _FIST[LITTLE],
+    (18, -5, 5, 4),
+    *_CURLED.values(),
     contacts=(Contact(_PAD, Spot(MIDDLE, 0, 0.85, "radial")),),
 )
 _FORWARD: Finger = (55, -3, 8, 5)
@@ -209,15 +222,27 @@ _D_TIGHT = Handshape(
     (64, -4, 100, 34),
     contacts=(Contact(_PAD, Spot(MIDDLE, 2, 0.8, "back")),),
 )
+_E = Handshape(
+    (18, 36, 40, 40),
+    (40, 0, 112, 40),
+    (42, 0, 113, 40),
+    (44, 0, 112, 40),
+    (50, -2, 108, 40),
+    contacts=(
+        Contact(Spot(THUMB, 2, 0.0, "axis"), PalmSpot(13, 64, 33)),
+        Contact(Spot(THUMB, 2, 1.0, "axis"), PalmSpot(-16, 60, 31)),
+    ),
+)
 _M = Handshape(
     (-2, 32, 30, 22),
-    (72, 2, 84, 16),
-    (74, 0, 84, 16),
-    (74, -1, 84, 18),
-    (86, -6, 104, 55),
+    (64, 2, 92, 26),
+    (66, 0, 92, 26),
+    (68, -2, 92, 26),
+    (88, -8, 106, 60),
     contacts=(Contact(Spot(THUMB, 2, 0.9, "axis"), PalmSpot(-25, 79, 44)),),
     around=(INDEX, MIDDLE, RING),
-    pitch=6,
+    yaw=10,
+    roll=6,
 )
 _N = Handshape(
     (0, 32, 22, 16),
@@ -233,16 +258,19 @@ _RING = _tips_meet(INDEX, share=0.9)
 
 # The first way is the chart's; a signer takes one of a sign's ways for good.
 HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
-    "0": (_O, replace(_O, yaw=50), replace(_O, yaw=78)),
+    "0": (_O, replace(_O, yaw=46), replace(_O, yaw=72)),
     "1": (_ONE, replace(_ONE, contacts=_across(MIDDLE, share=0.2), yaw=-14, roll=4)),
-    "2": (_TWO,),
-    "3": (Handshape(_OUT, (3, 11, 4, 3), (3, -7, 4, 3), _FIST[RING], _FIST[LITTLE]),),
+    "2": (_TWO, _TWO_ON_NAIL),
+    "3": (
+        Handshape(_OUT, (3, 11, 4, 3), (3, -7, 4, 3), *_CURLED.values()),
+        Handshape(_OUT, (3, 9, 4, 3), (3, -5, 4, 3), (62, -8, 112, 55), (62, -15, 110, 55)),
+    ),
     "4": (
         Handshape((12, 20, 48, 30), *_SPREAD.values(), contacts=(Contact(_PAD, PalmSpot(-13, 70, 14)),)),
         Handshape((12, 20, 48, 30), *_SPREAD.values(), contacts=(Contact(_PAD, PalmSpot(-3, 76, 14)),)),
     ),
-    "5": (Handshape((58, 6, 0, -4), *_SPREAD.values()),),
-    "6": (_SIX, replace(_SIX, contacts=_tips_meet(LITTLE))),
+    "5": (Handshape((48, 8, 0, -4), *_SPREAD.values()),),
+    "6": (_SIX, replace(_SIX, contacts=(Contact(_PAD, Spot(LITTLE, 2, 0.6, "back")),))),
     "7": (
         Handshape(
             (18, 44, 34, 22),
@@ -272,7 +300,10 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
     ),
     "A": (
         Handshape(
-            (20, 26, 4, 2), *_FIST.values(), contacts=(Contact(Spot(THUMB, 2, 0.2), Spot(INDEX, 1, 0.15, "radial")),)
+            (20, 26, 4, 2),
+            *_FIST.values(),
+            contacts=(Contact(Spot(THUMB, 2, 0.0), Spot(INDEX, 1, 0.15, "radial")),),
+            roll=6,
         ),
     ),
     "B": (
@@ -280,24 +311,37 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
         Handshape((10, 20, 48, 32), *_TOGETHER.values(), contacts=(Contact(_PAD, PalmSpot(-2, 75, 14)),)),
     ),
     "C": (_C, replace(_C, yaw=46), replace(_C, yaw=76)),
-    "D": (_D, replace(_D, yaw=24), _D_TIGHT),
+    "D": (_D, replace(_D, yaw=24), _D_TIGHT, replace(_D_TIGHT, yaw=16)),
     "E": (
-        Handshape(
-            (18, 36, 40, 40),
-            (32, 0, 112, 46),
-            (34, 0, 113, 46),
-            (36, 0, 112, 46),
-            (42, 0, 108, 44),
+        _E,
+        # Closed: the tips press on the thumb.
+        replace(
+            _E,
+            index=(52, 0, 110, 34),
+            middle=(54, 0, 111, 34),
+            ring=(56, -1, 110, 34),
+            little=(60, -3, 106, 34),
             contacts=(
-                Contact(Spot(THUMB, 2, 0.0, "axis"), PalmSpot(13, 67, 30)),
-                Contact(Spot(THUMB, 2, 1.0, "axis"), PalmSpot(-16, 63, 28)),
+                Contact(Spot(THUMB, 2, 0.0, "axis"), PalmSpot(13, 60, 34)),
+                Contact(Spot(THUMB, 2, 1.0, "axis"), PalmSpot(-16, 57, 33)),
             ),
         ),
     ),
     "F": (
-        replace(_F, thumb=(42, 36, 0, 30), index=(36, 8, 72, 36), contacts=_RING),
         replace(_F, middle=(10, -1, 6, 4), ring=(6, 3, 6, 4), little=(6, 7, 6, 4), yaw=8),
         replace(_F, middle=(4, 1, 6, 4), ring=(3, 3, 6, 4), little=(5, 5, 6, 4), yaw=0),
+        # Spread wide, the ring of thumb and index turned out to the side.
+        replace(
+            _F,
+            thumb=(42, 36, 0, 30),
+            index=(36, 8, 72, 36),
+            middle=(22, 4, 10, 6),
+            ring=(8, -10, 6, 4),
+            little=(-4, -26, 6, 4),
+            contacts=_RING,
+            yaw=34,
+            roll=-12,
+        ),
     ),
     "G": (_G, replace(_G, yaw=160, roll=-82, wrist=(0, 14))),
     "H": (_H, replace(_H, yaw=160, roll=-82, wrist=(0, 14))),
@@ -307,17 +351,20 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
     ),
     "J": (replace(_I, roll=24), replace(_I, roll=42, yaw=-18), replace(_I, roll=14, yaw=-42, pitch=14)),
     "K": (_K, replace(_K, middle=(8, -9, 4, 3)), replace(_K, middle=_FORWARD)),
-    "L": (Handshape((62, 6, -4, -6), (2, 3, 4, 3), _FIST[MIDDLE], _FIST[RING], _FIST[LITTLE]),),
+    "L": (Handshape((56, 8, -4, -6), (2, 3, 4, 3), _FIST[MIDDLE], _FIST[RING], _FIST[LITTLE]),),
     "M": (
         _M,
         replace(
             _M,
-            index=(74, 2, 92, 30),
-            middle=(75, 0, 93, 30),
-            ring=(75, -1, 93, 30),
+            index=(72, 2, 98, 36),
+            middle=(74, 0, 98, 36),
+            ring=(74, -2, 98, 36),
             contacts=(Contact(Spot(THUMB, 2, 0.9, "axis"), PalmSpot(-24, 74, 28)),),
-            yaw=-10,
+            yaw=24,
+            roll=-8,
         ),
+        # Flat: the fingers hang over the thumb.
+        replace(_M, index=(72, 2, 84, 16), middle=(74, 0, 84, 16), ring=(74, -1, 84, 18), yaw=0, pitch=6, roll=0),
     ),
     "N": (
         _N,
@@ -326,10 +373,10 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
             index=(72, 1, 94, 30),
             middle=(73, -1, 95, 30),
             contacts=(Contact(Spot(THUMB, 2, 0.9, "axis"), PalmSpot(-6, 80, 30)),),
-            yaw=-10,
+            yaw=16,
         ),
     ),
-    "O": (_O, replace(_O, yaw=50), replace(_O, yaw=78)),
+    "O": (_O, replace(_O, yaw=46), replace(_O, yaw=72)),
     "P": (
         replace(_K, middle=(62, -3, 8, 5), yaw=-66, roll=84, wrist=(18, 14)),
         replace(_K, middle=(70, -3, 8, 5), yaw=-58, roll=104, wrist=(32, 0)),
@@ -340,8 +387,7 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
             (16, 46, 42, 48),
             (15, -16, 6, 4),
             (-4, 16, 10, 6),
-            _FIST[RING],
-            _FIST[LITTLE],
+            *_CURLED.values(),
             contacts=_across(RING, share=0.35),
         ),
     ),
@@ -358,24 +404,25 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
     "T": (
         Handshape(
             (-2, 24, 2, 2),
-            (70, 6, 104, 50),
-            (83, -3, 104, 55),
+            (60, 14, 102, 40),
+            (84, -6, 105, 58),
             _FIST[RING],
             _FIST[LITTLE],
-            contacts=(Contact(Spot(THUMB, 2, 0.95, "axis"), PalmSpot(13, 104, 45)),),
+            contacts=(Contact(Spot(THUMB, 2, 0.95, "axis"), PalmSpot(12, 113, 40)),),
             around=(INDEX, MIDDLE),
+            roll=6,
         ),
     ),
-    "U": (replace(_TWO, index=(3, -3.5, 4, 3), middle=(3, 3.5, 4, 3)),),
-    "V": (_TWO,),
+    "U": (_U, replace(_U, contacts=(Contact(_PAD, Spot(RING, 2, 0.4, "back")),))),
+    "V": (_TWO, _TWO_ON_NAIL),
     "W": (
-        _SIX,
-        replace(_SIX, little=(70, -6, 70, 40), contacts=(Contact(_PAD, Spot(LITTLE, 1, 0.5, "back")),)),
+        _W,
+        replace(_W, contacts=(Contact(_PAD, Spot(LITTLE, 2, 0.2, "back")),)),
     ),
     "X": (_X, replace(_X, index=(34, 1, 66, 30), yaw=-52, roll=16), replace(_X, yaw=-8)),
     "Y": (
-        Handshape((54, 6, -4, -8), _FIST[INDEX], _FIST[MIDDLE], _FIST[RING], (6, -26, 4, 3), roll=14),
-        Handshape((60, 10, -4, -8), _FIST[INDEX], _FIST[MIDDLE], _FIST[RING], (14, -24, 8, 5), roll=4),
+        Handshape((46, 8, -4, -8), _FIST[INDEX], _FIST[MIDDLE], _FIST[RING], (6, -26, 4, 3), roll=14),
+        Handshape((52, 12, -4, -8), _FIST[INDEX], _FIST[MIDDLE], _FIST[RING], (14, -24, 8, 5), roll=4),
     ),
     "Z": (replace(_ONE, roll=32), replace(_ONE, roll=36, yaw=-24), replace(_ONE, pitch=30, roll=30)),
 }
@@ -401,7 +448,7 @@ def _settled(sign: str, signer: Signer) -> np.ndarray:
     index = sign_index(sign)
     shape = handshape(sign, float(signer.variant[index]))
     angles = within_limits(shape.angles + signer.habits[index])
-    settled = meet(angles, (*_THUMB_FREE, *shape.free), shape.contacts, signer.proportions, 24, shape.around)
+    settled = meet(angles, (*_THUMB_FREE, *shape.free), shape.contacts, signer.proportions, 12, shape.around)
     settled.setflags(write=False)
     return settled
 
@@ -433,12 +480,15 @@ def sign_pose(sign: str, signer: Signer, rng: np.random.Generator | None = None)
 def random_angles(rng: np.random.Generator, proportions: Proportions) -> np.ndarray:
     """(22,) radians of a valid pose that is no sign in particular.
 
-    Each finger is straight, curled or anything between; the last joint follows the middle one; the thumb is kept out of
-    the other fingers.
+    Each finger is straight, curled or anything between; in some poses they close together, the way that most of what a
+    hand does is done (the first synergy of Santello et al., "Postural hand synergies for tool use", J. Neuroscience 18,
+    1998). The last joint follows the middle one; the thumb is kept out of the other fingers.
     """
     low, high = ANGLE_LIMITS.T
     angles = rng.uniform(low, high)
     curl = rng.beta(0.6, 0.6, 5)
+    if rng.random() < _TOGETHER_SHARE:
+        curl[:] = curl[0]
     for finger in range(1, 5):
         first = 4 * finger
         angles[first] = (-10 + 95 * np.clip(curl[finger] + rng.normal(0, 0.18), 0, 1)) * np.pi / 180
@@ -451,7 +501,9 @@ def random_angles(rng: np.random.Generator, proportions: Proportions) -> np.ndar
 
 
 def random_pose(rng: np.random.Generator, signer: Signer) -> Pose:
-    """A valid pose of this hand, turned any way that a hand is held before a camera."""
+    """A valid pose of this hand, turned any way that a hand is held before a camera, its inside forward most often."""
     angles = random_angles(rng, signer.proportions)
-    turn = rotation(rng.uniform(-np.pi, np.pi), rng.normal(0.0, 0.5), rng.normal(0.0, 0.7))
+    any_way = rng.random() < _ANY_WAY_SHARE
+    yaw = rng.uniform(-np.pi, np.pi) if any_way else rng.normal(0.0, 0.7)
+    turn = rotation(yaw, rng.normal(0.0, 0.45), rng.normal(0.0, 0.6))
     return Pose(angles, turn, signer.left_handed)

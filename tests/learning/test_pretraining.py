@@ -1,7 +1,8 @@
 """Pretraining on rendered hands: a file that fits, the same each time, and no sign anywhere near it."""
 
+import hashlib
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +107,25 @@ def test_an_interrupted_run_started_again_ends_with_the_same_file_as_one_that_wa
     assert file.read_bytes() == weights.read_bytes()
 
 
+def test_learning_on_begins_with_the_earlier_file_and_says_so(weights: Path, fresh, tmp_path: Path):
+    one_epoch, file = replace(TINY, epochs=1, lr=1e-9), tmp_path / "on.safetensors"
+    pretrain(one_epoch, file, fresh(), start=weights)
+    before, after = load_file(weights), load_file(file)
+    stem = "stages.stem.0.weight"
+    assert torch.allclose(after[stem].float(), before[stem].float(), atol=1e-3)
+    with safe_open(file, "pt") as opened:
+        assert hashlib.sha256(weights.read_bytes()).hexdigest() in opened.metadata()["started_from"]
+    with safe_open(weights, "pt") as opened:
+        assert opened.metadata()["started_from"] == "random weights"
+
+
+def test_early_stages_rest_after_a_third_of_the_epochs():
+    stages = build_mobilenetv2(NUM_SIGNS).stage_names
+    recipe = Pretraining(epochs=9)
+    assert recipe.trained(stages, 2) == stages
+    assert recipe.trained(stages, 3) == stages[stages.index("block3") :]
+
+
 def test_no_sign_is_posed_or_asked_for(fresh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def refused(*arguments):
         raise AssertionError("a sign was drawn")
@@ -169,7 +189,7 @@ def test_the_door_writes_the_file_and_a_second_call_finds_the_work_done(
     files = [tmp_path / "first.safetensors", tmp_path / "second.safetensors"]
     cache = fresh()
     for file in files:
-        door([f"output={file}", f"cache={cache}", "images=50", "epochs=1", "size=48", "seed=3"])
+        door([f"output={file}", f"cache={cache}", "images=70", "epochs=1", "size=48", "seed=3"])
     assert "1 of 1 epochs were done before" in capsys.readouterr().out
     assert files[0].read_bytes() == files[1].read_bytes()
 
@@ -184,6 +204,7 @@ def test_the_door_writes_the_file_and_a_second_call_finds_the_work_done(
         (["output=w.safetensors", "epochs=0"], "epochs of at least 1"),
         (["output=w.safetensors", "images=5"], "at least"),
         (["output=w.safetensors", "size=8"], "at least 32 px"),
+        (["output=w.safetensors", "start=w.safetensors"], "learn on from a copy"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_one_sentence(arguments: list[str], reason: str):
