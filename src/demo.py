@@ -1,6 +1,6 @@
 """Try a network in the browser: `python -m src.demo`, then open the address that it prints.
 
-Hold a hand before the camera, or drop pictures and films. Served to this machine alone; nothing is fetched from outside.
+Hold a hand before the camera, or drop pictures and films. It is served to this machine alone and fetches nothing.
 
 run=<run folder|model.onnx>     whose network; without it the one in the box, trained on rendered hands
 port=<number>                   7860 unless said

@@ -1,4 +1,4 @@
-"""One visitor's camera: the part inside the guide box, its probabilities smoothed over time, the text spelled so far."""
+"""One visitor's camera: the part in the guide box, its probabilities smoothed over time, the text spelled so far."""
 
 import time
 

@@ -16,10 +16,11 @@ STYLE = Path(__file__).with_name("style.css")
 CHART_ADDRESS = "chart.jpg"
 MOST_FILE_BYTES = 100 * 1024**2
 _FRAME_SECONDS = 0.1
+_HINT = "Allow the camera, press Record and hold one hand in the box. Nothing is kept."
 _VISITORS = 8
 _CLEAN_SECONDS = (300, 1800)  # how often dropped files are looked through, and how old they may become
 
-Html = str
+Html = str  # made by src.web.shown
 
 
 def theme() -> gr.themes.Base:
@@ -80,14 +81,14 @@ def build_page(recognizer: Recognizer, folder: Path) -> gr.Blocks:
         gr.HTML(f'<header class="fs-header"><h1>fingerspell</h1>{shown.about_line(about)}</header>')
         with gr.Row(elem_classes="fs-columns"):
             with gr.Column(scale=5, min_width=320), gr.Tabs(elem_id="tabs"):
-                with gr.Tab("Camera", id="camera"):
+                with gr.Tab("Camera", id="camera") as camera_tab:
                     reading = gr.State(LiveReading())
                     camera = gr.Image(
                         sources=["webcam"],
                         streaming=True,
                         type="numpy",
                         format="jpeg",
-                        # The network gets the picture as it is; style.css turns what the visitor sees, as a mirror does.
+                        # The network gets the picture as it is; style.css mirrors what the visitor sees.
                         webcam_options=gr.WebcamOptions(
                             mirror=False, constraints={"video": {"width": {"ideal": 640}, "height": {"ideal": 480}}}
                         ),
@@ -96,10 +97,10 @@ def build_page(recognizer: Recognizer, folder: Path) -> gr.Blocks:
                         elem_id="camera-view",
                     )
                     stand_in = gr.HTML(visible=False, elem_id="stand-in")
-                    gr.HTML('<p class="fs-hint">Allow the camera, press record, hold one hand in the box.</p>')
+                    gr.HTML(f'<p class="fs-hint">{_HINT}</p>')
                     with gr.Row(elem_classes="fs-buttons"):
                         example = gr.Button("No camera? Watch an example", elem_id="camera-example")
-                with gr.Tab("Pictures and films", id="files"):
+                with gr.Tab("Pictures and films", id="files") as files_tab:
                     files = gr.File(
                         file_count="multiple",
                         file_types=FILE_EXTENSIONS,
@@ -112,7 +113,7 @@ def build_page(recognizer: Recognizer, folder: Path) -> gr.Blocks:
                         film = gr.Button("Example film", elem_id="film-example")
                     results = gr.HTML(elem_id="results")
             with gr.Column(scale=4, min_width=320):
-                with gr.Column(elem_id="live"):
+                with gr.Column(elem_id="live") as live:
                     answer = gr.HTML(shown.answer([], about), elem_id="answer")
                     text = gr.HTML(shown.text(""), elem_id="text")
                     with gr.Row(elem_classes="fs-buttons"):
@@ -133,6 +134,8 @@ def build_page(recognizer: Recognizer, folder: Path) -> gr.Blocks:
         clean.click(clear, reading, [answer, text], queue=False, **quiet)
         back.click(delete_last, reading, [answer, text], queue=False, **quiet)
         example.click(play, reading, [camera, stand_in, answer, text], concurrency_limit=_VISITORS, **quiet)
+        camera_tab.select(lambda: gr.update(visible=True), None, live, queue=False, **quiet)
+        files_tab.select(lambda: gr.update(visible=False), None, live, queue=False, **quiet)
         files.change(read, files, results, show_progress="minimal", api_visibility="private")
         pictures.click(lambda: [str(file) for file in examples.example_pictures(folder)], None, files, **quiet)
         film.click(lambda: [str(examples.example_film(folder))], None, files, **quiet)

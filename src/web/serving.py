@@ -37,12 +37,17 @@ _POLICY = (
     "worker-src 'self' blob:; frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
 )
 
+WARNING = (
+    "warning: whoever reaches this machine over the network can use the page and send it files; browsers give a camera "
+    "to localhost and https pages only."
+)
+
 Scope, Message = MutableMapping[str, Any], MutableMapping[str, Any]
 Receive, Send = Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]
 
 
 class _TooLarge(Exception):
-    pass
+    """More of a body came than is taken."""
 
 
 class Guard:
@@ -69,6 +74,8 @@ class Guard:
 
         async def with_policy(message: Message) -> None:
             nonlocal begun
+            if taken > most and not begun:
+                return  # what the application makes of a body that was cut off; the sender is told below
             if message["type"] == "http.response.start":
                 begun = True
                 own = [(b"content-security-policy", _POLICY.encode()), (b"referrer-policy", b"no-referrer")]
@@ -76,13 +83,15 @@ class Guard:
             await send(message)
 
         declared = dict(scope["headers"]).get(b"content-length", b"0")
-        try:
-            if not declared.isdigit() or int(declared) > most:
-                raise _TooLarge
-            await self.app(scope, counted, with_policy)
-        except _TooLarge:
-            if begun:
-                raise
+        if not declared.isdigit() or int(declared) > most:
+            taken = most + 1
+        else:
+            try:
+                await self.app(scope, counted, with_policy)
+            except _TooLarge:
+                if begun:
+                    raise
+        if taken > most and not begun:
             text = f"More than {most // 1024**2} MB at once is not taken.".encode()
             await send({"type": "http.response.start", "status": 413, "headers": [(b"content-type", b"text/plain")]})
             await send({"type": "http.response.body", "body": text})
@@ -179,6 +188,16 @@ def room() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def page_server(recognizer: Recognizer, host: str, folder: Path) -> uvicorn.Server:
+    """A server of the page, not yet running: `run(sockets=[…])` blocks until `should_exit` is set.
+
+    Args:
+        folder: see `application`.
+    """
+    app = application(recognizer, folder, host)
+    return uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2))
+
+
 def serve(recognizer: Recognizer, host: str, port: int, say: Callable[[str], None] = print) -> None:
     """Serve until Ctrl-C.
 
@@ -186,14 +205,9 @@ def serve(recognizer: Recognizer, host: str, port: int, say: Callable[[str], Non
         UserError: the address cannot be used.
     """
     with bound_socket(host, port) as bound, room() as folder:
-        app = application(recognizer, folder, host)
+        server = page_server(recognizer, host, folder)
         place = f"[{host}]" if ":" in host else host
         say(f"http://{place}:{bound.getsockname()[1]}   (Ctrl-C ends it)")
         if not is_loopback(host):
-            say(
-                "warning: whoever reaches this machine on the network can use the page and send it files; "
-                "browsers give a camera to localhost and https pages only."
-            )
-        uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)).run(sockets=[bound])
-
-
+            say(WARNING)
+        server.run(sockets=[bound])

@@ -42,7 +42,7 @@ def _mark(best: Sequence[tuple[str, float]]) -> str:
     if not best:
         return "<style>.fs-mark{opacity:0 !important}</style>"
     left, top = _place(INDEX_OF[best[0][0]])
-    return f"<style>.fs-mark{{left:{left:.2f}%;top:{top:.2f}%}}</style>"
+    return f"<style>.fs-mark{{left:{left:.2f}% !important;top:{top:.2f}% !important}}</style>"
 
 
 def _place(index: int) -> tuple[float, float]:
