@@ -26,7 +26,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
             monkeypatch.setenv(key, value)
         notebook = nbformat.read(FOLDER / name, 4)
         folder = {"metadata": {"path": str(FOLDER)}}
-        nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3", resources=folder).execute()
+        nbclient.NotebookClient(notebook, timeout=600, kernel_name="python3", resources=folder).execute()
         outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
         assert not [output for output in outputs if output.get("name") == "stderr"]
         texts = [str(output.get("text", output.get("data", {}).get("text/markdown", ""))) for output in outputs]
