@@ -1,5 +1,6 @@
 # make setup   .venv from constraints.txt; does nothing when it is current
 # make train   sets up and trains (model=mobilenetv2 freeze=top_k unless ARGS says otherwise); make train ARGS="model=cnn trainer.max_epochs=3" passes settings on
+# make demo    sets up and serves a page to this machine: camera, pictures, films; make demo run=<run folder or .onnx file> port=8000
 # make test    sets up and runs the tests; make test ARGS="tests/nets -k stage"
 # make lint    sets up and checks style; make format mends it
 
@@ -8,7 +9,7 @@ VENV := .venv
 STAMP := $(VENV)/.current
 ARGS ?=
 
-.PHONY: setup train test lint format
+.PHONY: setup train demo test lint format
 .DEFAULT_GOAL := setup
 
 setup: $(STAMP)
@@ -23,6 +24,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 train: setup
 	$(VENV)/bin/python -m src.train $(ARGS)
+
+demo: setup
+	$(VENV)/bin/python -m src.demo $(if $(run),run='$(run)') $(if $(port),port=$(port)) $(if $(host),host=$(host)) $(ARGS)
 
 test: setup
 	$(VENV)/bin/python -m pytest $(ARGS)

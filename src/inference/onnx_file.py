@@ -132,6 +132,7 @@ def whole_model(graph: onnx.ModelProto, about: About, extra: dict[str, Any]) -> 
         "notes": list(about.notes),
         **extra,
     }
+    _forget_where_it_was_made(model)
     onnx.helper.set_model_props(
         model,
         {
@@ -141,3 +142,10 @@ def whole_model(graph: onnx.ModelProto, about: About, extra: dict[str, Any]) -> 
     )
     onnx.checker.check_model(model)
     return model
+
+
+def _forget_where_it_was_made(model: onnx.ModelProto) -> None:
+    """Torch's exporter notes at every node which line of which file on this machine it came from."""
+    for part in (model.graph, *model.graph.node, *model.graph.value_info, *model.graph.initializer, *model.functions):
+        part.ClearField("doc_string")
+        part.ClearField("metadata_props")

@@ -107,6 +107,13 @@ def test_the_file_holds_standard_operators_and_all_its_weights(exported: Path) -
         assert all(tensor.data_location == onnx.TensorProto.DEFAULT for tensor in model.graph.initializer)
 
 
+def test_the_file_does_not_say_where_it_was_made(exported: Path) -> None:
+    content = exported.read_bytes()
+    assert str(Path(__file__).parents[2]).encode() not in content
+    assert b"Traceback" not in content
+    assert b".py" not in content
+
+
 def test_int8_is_smaller_and_nearly_as_good(exported: Path, cnn_run: Path) -> None:
     small = exported.with_name("hands.int8.onnx")
     assert small.stat().st_size < exported.stat().st_size

@@ -1,0 +1,81 @@
+"""Pictures and films that a visitor dropped on the page: a card each; for a bad one the card says what is wrong."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from src.data.pixels import EXTENSIONS, Unreadable
+from src.errors import UserError
+from src.inference.pictures import VIDEO_EXTENSIONS, WHOLE, load_picture, read_pictures
+from src.inference.recognizer import Recognizer, ranked
+from src.inference.spelling import Speller
+from src.inference.video import VideoFile
+from src.inference.watching import watch
+from src.web import shown
+from src.web.live import SHOWN_SIGNS
+
+FILE_EXTENSIONS = sorted(EXTENSIONS | VIDEO_EXTENSIONS)
+MOST_FILES = 40
+MOST_MEGAPIXELS, MOST_FILM_MEGAPIXELS = 50.0, 9.0  # 9: a film of 4K; every frame of it is decoded
+FILM_SECONDS = 60.0
+_FILM_RATE_HZ = 15.0
+_MOST_STILLS = 40
+_SHOWN_PX = 320
+
+
+def read_dropped(recognizer: Recognizer, files: Sequence[Path]) -> Iterator[str]:
+    """The cards so far, as HTML, each time another file has been read."""
+    parts: list[str] = []
+    for file in files[:MOST_FILES]:
+        try:
+            parts.append(_card(recognizer, file))
+        except (UserError, Unreadable) as error:
+            parts.append(shown.problem_card(file.name, _without_place(str(error), file)))
+        yield shown.cards(parts)
+    if len(files) > MOST_FILES:
+        rest = f"… and {len(files) - MOST_FILES} more"
+        yield shown.cards([*parts, shown.problem_card(rest, f"were not read: {MOST_FILES} files at once are allowed.")])
+
+
+def _without_place(problem: str, file: Path) -> str:
+    """The sentence without the server's folder, which says nothing to a visitor."""
+    return problem.replace(f"input={file}", "it").replace(f"{file} ", "").replace(str(file), "it")
+
+
+def _card(recognizer: Recognizer, file: Path) -> str:
+    kind = file.suffix.lower()
+    if kind in EXTENSIONS:
+        return _picture_card(recognizer, file)
+    if kind in VIDEO_EXTENSIONS:
+        return _film_card(recognizer, file)
+    raise UserError(f"is neither a picture nor a film that can be read ({kind or 'no ending'}).")
+
+
+def _picture_card(recognizer: Recognizer, file: Path) -> str:
+    most = min(recognizer.about.max_megapixels, MOST_MEGAPIXELS)
+    try:
+        pixels = load_picture(file, WHOLE, most, _SHOWN_PX)
+    except Unreadable as error:
+        raise UserError(f"cannot be read: {error}.") from None
+    reading = next(read_pictures(recognizer, [file]))
+    if reading.probabilities is None:
+        raise UserError(f"cannot be read: {reading.problem}.")
+    return shown.picture_card(file.name, pixels, ranked(reading.probabilities, SHOWN_SIGNS), recognizer.about)
+
+
+def _film_card(recognizer: Recognizer, file: Path) -> str:
+    film = VideoFile(file, _FILM_RATE_HZ, min(recognizer.about.max_megapixels, MOST_FILM_MEGAPIXELS))
+    notes = []
+    if film.duration_seconds and film.duration_seconds > FILM_SECONDS:
+        notes.append(f"Only its first {FILM_SECONDS:.0f} seconds were read; python -m src.predict reads all of it.")
+    speller = Speller()
+    frames = itertools.takewhile(lambda frame: frame.seconds <= FILM_SECONDS, film)
+    stills: list[np.ndarray] = []
+    for moment in watch(recognizer, frames, speller, keep_pixels=True):
+        if len(stills) < min(len(speller.letters), _MOST_STILLS):
+            stills.append(moment.pixels)
+    if film.note:
+        notes.append(film.note)
+    return shown.film_card(file.name, speller.text, speller.letters, stills, notes)

@@ -1,0 +1,57 @@
+"""Examples that the page offers, rendered by the project when they are first asked for: no picture of anybody."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from src.inference.video import Frame
+from src.inference.word_films import FILM_SIDE_PX, Hands, Pace, frames_of, write_film
+from src.signs.labels import INDEX_OF, NUM_SIGNS
+from src.synthetic.dataset import RenderedSpec, sample
+from src.web.live import GUIDE_SHARE
+from src.writing import replacing_whole
+
+PICTURES = "LPQH5"
+WORD = "FLIP"
+_SEED = 70_003  # a person that no training set of this project draws
+_PACE = Pace(letter_seconds=1.2)
+
+
+@lru_cache(maxsize=NUM_SIGNS)
+def _hand(sign: int) -> np.ndarray:
+    """`(256, 256, 3) uint8` RGB, not to be written to."""
+    return sample(RenderedSpec(NUM_SIGNS, signers=1, image_size_px=FILM_SIDE_PX, seed=_SEED), sign).image
+
+
+def hands(text: str) -> Hands:
+    """One picture of each sign of `text`, as films are made from."""
+    return {INDEX_OF[sign]: [_hand(INDEX_OF[sign])] for sign in text if sign != " "}
+
+
+def example_pictures(folder: Path) -> list[Path]:
+    """One picture for each of a few signs, named by the sign."""
+    files = [folder / f"{sign}.png" for sign in PICTURES]
+    for sign, file in zip(PICTURES, files, strict=True):
+        if not file.is_file():
+            with replacing_whole(file) as beside:
+                cv2.imwrite(str(beside), cv2.cvtColor(_hand(INDEX_OF[sign]), cv2.COLOR_RGB2BGR))
+    return files
+
+
+def example_film(folder: Path) -> Path:
+    """A film that spells a word."""
+    file = folder / f"{WORD}.mp4"
+    if not file.is_file():
+        write_film(file, WORD, hands(WORD), _PACE, seed=1)
+    return file
+
+
+def camera_frames(text: str = WORD) -> Iterator[Frame]:
+    """The same word as a camera would see it: the hand fills the guide box."""
+    margin = round(FILM_SIDE_PX * (1 / GUIDE_SHARE - 1) / 2)
+    for frame in frames_of(text, hands(text), _PACE, np.random.default_rng(1)):
+        around = cv2.copyMakeBorder(frame.pixels, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
+        yield Frame(frame.seconds, around)

@@ -1,0 +1,134 @@
+"""What the page shows, as HTML. Every text from outside is escaped."""
+
+import base64
+from collections.abc import Sequence
+from html import escape
+
+import cv2
+import numpy as np
+
+from src.inference.answers import NOT_SURE
+from src.inference.recognizer import About
+from src.inference.spelling import Letter
+from src.signs.labels import INDEX_OF
+
+# As src.synthetic.dataset.chart draws it.
+_CHART_COLUMNS, _CHART_ROWS, _CELL_PX, _CHART_GAP_PX = 9, 4, 176, 4
+
+
+def answer(best: Sequence[tuple[str, float]], about: About, held: float = 0.0) -> str:
+    """The sign, its probability, how long it has been held, and the most probable signs as bars."""
+    if not best:
+        head = '<div class="fs-sign fs-faint">–</div><div class="fs-word fs-faint">no hand yet</div>'
+    elif not about.is_sure(best[0][1]):
+        head = f'<div class="fs-sign fs-doubt">?</div><div class="fs-word fs-doubt">{NOT_SURE}</div>'
+    else:
+        head = f'<div class="fs-sign">{best[0][0]}</div><div class="fs-word">{best[0][1]:.0%}</div>'
+    held_bar = f'<div class="fs-held"><i style="width:{100 * held:.0f}%"></i></div>'
+    return f'<div class="fs-answer"><div class="fs-head">{head}{held_bar}</div>{_bars(best)}</div>{_mark(best)}'
+
+
+def _bars(best: Sequence[tuple[str, float]]) -> str:
+    rows = "".join(
+        f'<div class="fs-row"><b>{sign}</b><span><i style="width:{100 * probability:.1f}%"></i></span>'
+        f"<em>{probability:.0%}</em></div>"
+        for sign, probability in best
+    )
+    return f'<div class="fs-bars">{rows}</div>'
+
+
+def _mark(best: Sequence[tuple[str, float]]) -> str:
+    """Where the chart's frame goes; a rule, so that the chart itself is sent once."""
+    if not best:
+        return "<style>.fs-mark{opacity:0 !important}</style>"
+    left, top = _place(INDEX_OF[best[0][0]])
+    return f"<style>.fs-mark{{left:{left:.2f}% !important;top:{top:.2f}% !important}}</style>"
+
+
+def _place(index: int) -> tuple[float, float]:
+    """Left and top of a sign's cell, in percent of the chart."""
+    step = _CELL_PX + _CHART_GAP_PX
+    left = (_CHART_GAP_PX + index % _CHART_COLUMNS * step) / (_CHART_COLUMNS * step + _CHART_GAP_PX)
+    top = (_CHART_GAP_PX + index // _CHART_COLUMNS * step) / (_CHART_ROWS * step + _CHART_GAP_PX)
+    return 100 * left, 100 * top
+
+
+def chart(address: str) -> str:
+    """The 36 signs, with a frame that `answer` moves to the one that is seen."""
+    step = _CELL_PX + _CHART_GAP_PX
+    width = 100 * _CELL_PX / (_CHART_COLUMNS * step + _CHART_GAP_PX)
+    height = 100 * _CELL_PX / (_CHART_ROWS * step + _CHART_GAP_PX)
+    return (
+        f'<div class="fs-chart"><img src="{escape(address)}" alt="The 36 signs, 0 to 9 and A to Z">'
+        f'<div class="fs-mark" style="width:{width:.2f}%;height:{height:.2f}%"></div></div>'
+    )
+
+
+def text(spelled: str) -> str:
+    """What was spelled so far, with a cursor."""
+    shown = escape(spelled) or '<span class="fs-faint">hold a sign still to write it</span>'
+    return f'<div class="fs-text" aria-live="polite">{shown}<i></i></div>'
+
+
+def picture(pixels: np.ndarray, height_px: int = 160) -> str:
+    """`(height, width, 3) uint8` RGB as an address that holds the picture itself."""
+    height, width = pixels.shape[:2]
+    width_px = int(np.clip(round(width * height_px / height), 8, 4 * height_px))
+    small = cv2.resize(pixels, (width_px, height_px), interpolation=cv2.INTER_AREA)
+    _, encoded = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 82])
+    return "data:image/jpeg;base64," + base64.b64encode(encoded).decode()
+
+
+def stand_in(pixels: np.ndarray) -> str:
+    """A frame of the example in the camera's place, with the same guide box."""
+    return f'<div class="fs-stage"><img src="{picture(pixels, 320)}" alt="a rendered hand"></div>'
+
+
+def picture_card(name: str, pixels: np.ndarray, best: Sequence[tuple[str, float]], about: About) -> str:
+    """One dropped picture and what it shows."""
+    sure = about.is_sure(best[0][1])
+    said = f"{best[0][0]} <span>{best[0][1]:.0%}</span>" if sure else NOT_SURE
+    return (
+        f'<figure class="fs-card"><img src="{picture(pixels)}" alt=""><figcaption>'
+        f'<div class="fs-name">{escape(name)}</div><div class="fs-short{"" if sure else " fs-doubt"}">{said}</div>'
+        f"{_bars(best)}</figcaption></figure>"
+    )
+
+
+def film_card(
+    name: str, spelled: str, letters: Sequence[Letter], stills: Sequence[np.ndarray], notes: Sequence[str]
+) -> str:
+    """One dropped film: its text, and a still of each letter with its time."""
+    pictures = "".join(
+        f'<figure><img src="{picture(still, 88)}" alt=""><figcaption><b>{letter.sign}</b> '
+        f"{letter.start_seconds:.1f} s</figcaption></figure>"
+        for letter, still in zip(letters, stills, strict=False)
+    )
+    said = escape(spelled) or '<span class="fs-faint">no sign was held long enough to become a letter</span>'
+    more = "".join(f'<div class="fs-note">{escape(note)}</div>' for note in notes)
+    return (
+        f'<section class="fs-card fs-film"><div class="fs-name">{escape(name)}</div>'
+        f'<div class="fs-text">{said}</div><div class="fs-stills">{pictures}</div>{more}</section>'
+    )
+
+
+def problem_card(name: str, problem: str) -> str:
+    """A file that could not be used, and why."""
+    return f'<div class="fs-card fs-problem" role="alert"><b>{escape(name)}</b> {escape(problem)}</div>'
+
+
+def cards(parts: Sequence[str]) -> str:
+    """Cards side by side, as many as fit."""
+    return f'<div class="fs-cards">{"".join(parts)}</div>'
+
+
+def about_line(about: About) -> str:
+    """Which network answers, and what its accuracy was measured on."""
+    record = about.record
+    measured = ""
+    if record.get("test/accuracy") is not None:
+        by_signer = record.get("split") == "signer"
+        whose = "people it never saw" if by_signer else f"split={escape(str(record.get('split')))}"
+        measured = f": {record['test/accuracy']:.0%} right on {escape(str(record.get('sources')))}, {whose}"
+    warning = " It knows rendered hands only; on real ones it errs more often." * (record.get("sources") == "rendered")
+    return f'<div class="fs-about">Network <b>{escape(about.name)}</b>{measured}.{warning}</div>'

@@ -1,0 +1,49 @@
+"""The page at work: served to this machine on a free port, looked at with a real Chromium where there is one."""
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from src.demo import IN_THE_BOX
+from src.inference.recognizer import Recognizer, open_recognizer
+from src.web.serving import bound_socket, page_server
+
+REQUIRED = os.environ.get("FINGERSPELL_BROWSER") == "required"
+
+
+@pytest.fixture(scope="session")
+def in_the_box() -> Recognizer:
+    """The network that the page starts with."""
+    return open_recognizer(IN_THE_BOX, threads=1)
+
+
+@pytest.fixture(scope="session")
+def served(in_the_box: Recognizer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of 127.0.0.1 where the page is."""
+    pillow_limit = Image.MAX_IMAGE_PIXELS  # the page lowers it for its whole process
+    bound = bound_socket("127.0.0.1", 0)
+    server = page_server(in_the_box, "127.0.0.1", tmp_path_factory.mktemp("page"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive(), "the server did not start"
+        time.sleep(0.05)
+    yield bound.getsockname()[1]
+    server.should_exit = True
+    thread.join(timeout=10)
+    Image.MAX_IMAGE_PIXELS = pillow_limit
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Where Chromium is; without one the test is skipped, or fails where FINGERSPELL_BROWSER=required."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        (pytest.fail if REQUIRED else pytest.skip)("no Chromium on this machine")
+    return str(Path(found))

@@ -1,0 +1,137 @@
+"""What the page says of frames, pictures and films, without a browser."""
+
+import csv
+import re
+import struct
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from src import predict
+from src.data.manifest import ImageRecord
+from src.data.pixels import read_image
+from src.demo import IN_THE_BOX
+from src.inference.recognizer import Recognizer, ranked
+from src.inference.spelling import Letter
+from src.web import dropped, examples, shown
+from src.web.live import GUIDE_SHARE, LiveReading, guide_box
+from src.web.serving import _CHART
+
+
+def cards_of(recognizer: Recognizer, *files: Path) -> str:
+    return list(dropped.read_dropped(recognizer, files))[-1]
+
+
+def huge_png() -> bytes:
+    """A PNG that says it has 60000 × 60000 pixels, and holds none of them."""
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    chunks = [b"IHDR" + header, b"IDAT" + zlib.compress(b"")]
+    parts = [struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def test_the_page_says_of_a_picture_what_predict_says(in_the_box: Recognizer, tmp_path: Path) -> None:
+    files = examples.example_pictures(tmp_path)
+    predict.main([f"run={IN_THE_BOX}", f"input={tmp_path}", f"output={tmp_path}/said.csv"])
+    with (tmp_path / "said.csv").open(newline="") as table:
+        said = {Path(row["file"]).name: row for row in csv.DictReader(table)}
+    assert len(said) == len(files)
+    for file in files:
+        card, row = cards_of(in_the_box, file), said[file.name]
+        expected = [(row[key], float(row[p])) for key, p in (("sign", "probability"), ("second", "second_probability"))]
+        rows = re.findall(r"<b>(.)</b>.*?<em>(\d+)%</em>", card)[:2]
+        assert rows == [(sign, f"{probability:.0%}"[:-1]) for sign, probability in expected]
+
+
+def test_a_camera_frame_is_read_as_predict_reads_the_part_in_the_guide_box(
+    in_the_box: Recognizer, tmp_path: Path
+) -> None:
+    file = examples.example_pictures(tmp_path)[0]
+    picture = cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB)
+    margin = round(picture.shape[0] * (1 / GUIDE_SHARE - 1) / 2)
+    frame = cv2.copyMakeBorder(
+        picture, margin, margin, margin + 90, margin + 90, cv2.BORDER_CONSTANT, value=(9, 200, 9)
+    )
+    assert np.array_equal(guide_box(frame), picture)
+    reading = LiveReading()
+    reading.look(in_the_box, frame, 0.0)
+    alone = in_the_box.probabilities(in_the_box.square(picture)[None])[0]
+    assert [sign for sign, _ in reading.best] == [sign for sign, _ in ranked(alone, 5)]
+    assert [p for _, p in reading.best] == pytest.approx([p for _, p in ranked(alone, 5)], abs=1e-6)
+
+
+def test_every_bad_file_gets_a_message_and_stops_no_other(in_the_box: Recognizer, tmp_path: Path) -> None:
+    good = examples.example_pictures(tmp_path)[0]
+    bad = {
+        "empty.jpg": b"",
+        "words.png": b"this is no picture",
+        "huge.png": huge_png(),
+        "cut.png": good.read_bytes()[:2000],
+        "broken.mp4": b"\x00\x00\x00\x18ftypmp42 and then nothing",
+        "list.m3u8": b"#EXTM3U\n/etc/passwd\n",
+        "<b>notes.txt": b"hello",
+    }
+    for name, content in bad.items():
+        (tmp_path / name).write_bytes(content)
+    page = cards_of(in_the_box, *(tmp_path / name for name in bad), good)
+    assert page.count('role="alert"') == len(bad)
+    assert page.count('<figure class="fs-card">') == 1
+    for said in ("empty file", "not an image", "megapixels", "truncated", "no video that can be read"):
+        assert said in page
+    assert "neither a picture nor a film" in page
+    assert str(tmp_path) not in page
+    assert "<b><b>" not in page  # a file's name is shown, never obeyed
+
+
+def test_more_files_than_allowed_are_named_and_left(
+    in_the_box: Recognizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dropped, "MOST_FILES", 2)
+    page = cards_of(in_the_box, *examples.example_pictures(tmp_path))
+    assert page.count("<figure") == 2
+    assert "3 more" in page
+
+
+def test_a_long_film_is_read_to_the_limit_and_says_so(
+    in_the_box: Recognizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = examples.example_film(tmp_path)
+    assert f">{examples.WORD}<" in cards_of(in_the_box, film)
+    monkeypatch.setattr(dropped, "FILM_SECONDS", 3.0)
+    page = cards_of(in_the_box, film)
+    assert f">{examples.WORD[:2]}<" in page
+    assert "first 3 seconds" in page
+
+
+def test_the_example_spells_its_word_before_the_camera_too(in_the_box: Recognizer) -> None:
+    reading = LiveReading()
+    for number, frame in enumerate(examples.camera_frames()):
+        if number % 3 == 0:
+            reading.look(in_the_box, frame.pixels, frame.seconds)
+    assert reading.text == examples.WORD
+    reading.delete_last()
+    assert reading.text == examples.WORD[:-1]
+    reading.clear()
+    assert reading.text == ""
+    reading.look(in_the_box, np.full((480, 640, 3), 120, np.uint8))
+    assert reading.best == []  # a covered lens is no sign
+
+
+def test_what_was_spelled_long_ago_does_not_fill_the_memory(in_the_box: Recognizer) -> None:
+    reading = LiveReading()
+    frame = np.full((48, 48, 3), 120, np.uint8)
+    reading.look(in_the_box, frame, 0.0)
+    reading.letters.extend([Letter("A", 0.0, 1.0, 0.9, after_space=False)] * 500)
+    reading.look(in_the_box, frame, 1.0)
+    assert 100 <= len(reading.letters) <= 400
+
+
+def test_the_frame_on_the_chart_lies_on_the_sign_that_is_seen(in_the_box: Recognizer) -> None:
+    chart, _ = read_image(ImageRecord(str(_CHART), "chart", 0, ""))
+    html = shown.answer([("Z", 0.9)], in_the_box.about)
+    left, top = (float(value) for value in re.findall(r"(?:left|top):([\d.]+)%", html))
+    assert left == pytest.approx(100 * (4 + 8 * 180) / chart.shape[1], abs=0.1)
+    assert top == pytest.approx(100 * (4 + 3 * 180) / chart.shape[0], abs=0.1)
