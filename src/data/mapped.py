@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 # Touched pages of one map that a process may keep. Letting go costs little: the pages stay in the system's file cache.
-_KEPT_BYTES = 128 * 2**20
+_KEPT_BYTES = 16 * 2**20
 
 
 class MappedRows:
