@@ -2,6 +2,7 @@
 # make train   sets up and trains (model=mobilenetv2 freeze=top_k unless ARGS says otherwise); make train ARGS="model=cnn trainer.max_epochs=3" passes settings on
 # make demo    sets up and serves a page to this machine: camera, pictures, films; make demo run=<run folder or .onnx file> port=8000
 # make test    sets up and runs the tests; make test ARGS="tests/nets -k stage"
+# make test-web    what is left out of make test: the page in a real Chromium, and the notebooks
 # make lint    sets up and checks style; make format mends it
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ VENV := .venv
 STAMP := $(VENV)/.current
 ARGS ?=
 
-.PHONY: setup train demo test lint format
+.PHONY: setup train demo test test-web lint format
 .DEFAULT_GOAL := setup
 
 setup: $(STAMP)
@@ -26,10 +27,15 @@ train: setup
 	$(VENV)/bin/python -m src.train $(ARGS)
 
 demo: setup
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo]"
 	$(VENV)/bin/python -m src.demo $(if $(run),run='$(run)') $(if $(port),port=$(port)) $(if $(host),host=$(host)) $(ARGS)
 
 test: setup
 	$(VENV)/bin/python -m pytest $(ARGS)
+
+test-web: setup
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[web-tests]"
+	FINGERSPELL_BROWSER=required $(VENV)/bin/python -m pytest tests/web tests/test_notebooks.py $(ARGS)
 
 lint: setup
 	$(VENV)/bin/ruff check .

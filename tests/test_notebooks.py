@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import nbclient
-import nbformat
 import pytest
+
+nbclient = pytest.importorskip("nbclient", reason="notebooks need the extra web-tests: make test-web")
+nbformat = pytest.importorskip("nbformat")
+pytest.importorskip("ipykernel", reason="notebooks need the extra web-tests: make test-web")
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))

@@ -1,31 +1,41 @@
 """The page at work: served to this machine on a free port, looked at with a real Chromium where there is one."""
 
+import importlib.util
 import os
 import shutil
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
 
-from src.demo import IN_THE_BOX
-from src.inference.recognizer import Recognizer, open_recognizer
-from src.web.serving import bound_socket, page_server
+if TYPE_CHECKING:
+    from src.inference.recognizer import Recognizer
+
+# make test-web installs what these tests need; make test, which must be quick, goes without.
+MISSING = [name for name in ("gradio", "playwright") if importlib.util.find_spec(name) is None]
+collect_ignore_glob = ["test_*.py"] if MISSING else []
 
 REQUIRED = os.environ.get("FINGERSPELL_BROWSER") == "required"
 
 
 @pytest.fixture(scope="session")
-def in_the_box() -> Recognizer:
+def in_the_box() -> "Recognizer":
     """The network that the page starts with."""
+    from src.demo import IN_THE_BOX
+    from src.inference.recognizer import open_recognizer
+
     return open_recognizer(IN_THE_BOX, threads=1)
 
 
 @pytest.fixture(scope="session")
-def served(in_the_box: Recognizer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+def served(in_the_box: "Recognizer", tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of 127.0.0.1 where the page is."""
+    from src.web.serving import bound_socket, page_server
+
     pillow_limit = Image.MAX_IMAGE_PIXELS  # the page lowers it for its whole process
     bound = bound_socket("127.0.0.1", 0)
     server = page_server(in_the_box, "127.0.0.1", tmp_path_factory.mktemp("page"))
