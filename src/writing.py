@@ -12,22 +12,35 @@ from src.errors import UserError
 
 
 @contextmanager
+def replacing_whole(file: Path) -> Iterator[Path]:
+    """A path beside `file`, with its suffix, for another library to write; renamed to `file` when the block ends well.
+
+    Raises:
+        UserError: the place cannot be written to.
+    """
+    beside = file.with_name(f".{os.getpid()}.part.{file.name}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        yield beside
+        beside.replace(file)
+    except OSError as error:
+        raise UserError(f"{file} cannot be written ({error.strerror or error}): choose another place.") from None
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextmanager
 def replacing(file: Path, newline: str | None = None) -> Iterator[TextIO]:
     """A text stream that becomes `file` when the block ends well; folders are made as needed.
 
     Raises:
         UserError: the place cannot be written to.
     """
-    beside = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("w", newline=newline, encoding="utf-8", errors="surrogateescape") as stream:
-            yield stream
-        beside.replace(file)
-    except OSError as error:
-        raise UserError(f"{file} cannot be written ({error.strerror or error}): choose another place.") from None
-    finally:
-        beside.unlink(missing_ok=True)
+    with (
+        replacing_whole(file) as beside,
+        beside.open("w", newline=newline, encoding="utf-8", errors="surrogateescape") as stream,
+    ):
+        yield stream
 
 
 def write_text(file: Path, text: str) -> None:
@@ -47,21 +60,3 @@ def write_csv(file: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
         writer = csv.writer(stream)
         writer.writerow(header)
         writer.writerows(rows)
-
-
-@contextmanager
-def replacing_whole(file: Path) -> Iterator[Path]:
-    """A path beside `file`, with its suffix, for another library to write; renamed to `file` when the block ends well.
-
-    Raises:
-        UserError: the place cannot be written to.
-    """
-    beside = file.with_name(f".{os.getpid()}.part.{file.name}")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        yield beside
-        beside.replace(file)
-    except OSError as error:
-        raise UserError(f"{file} cannot be written ({error.strerror or error}): choose another place.") from None
-    finally:
-        beside.unlink(missing_ok=True)

@@ -122,7 +122,6 @@ def rates(
         train, val: files below `root`.
     """
     pl.seed_everything(seed, workers=True, verbose=False)
-    torch.set_num_threads(torch.get_num_threads())
     resize = {"Resize": {"height": image_size_px, "width": image_size_px}}
     shown, plain = Pictures(root, [resize, *transforms]), Pictures(root, [resize])
     place = {str(Path(path).relative_to(root)): index for index, (path, _) in enumerate(shown.samples)}
