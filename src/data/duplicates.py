@@ -19,8 +19,6 @@ cropped copies are not found.
 """
 
 import hashlib
-import os
-import uuid
 import zipfile
 from collections.abc import Collection as Names
 from collections.abc import Iterator
@@ -35,9 +33,9 @@ from scipy.sparse.csgraph import connected_components
 
 from src.data.manifest import NO_FRAME, Manifest
 from src.data.pixel_cache import Pixels
-from src.errors import UserError
 from src.progress import progress
 from src.signs.catalog import RENDERED
+from src.writing import replacing_whole
 
 NEAR = 0.90
 FINGERPRINT_SIDE_PX = 24
@@ -225,15 +223,5 @@ def _read(place: Path, images: int) -> Duplicates | None:
 
 
 def _write(place: Path, found: Duplicates) -> None:
-    beside = place.with_name(f".{place.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as stream:
-            np.savez(stream, exact=found.exact, near=found.near, burst=found.burst, groups=found.groups)
-        beside.replace(place)
-    except OSError as error:
-        raise UserError(
-            f"{place} cannot be written ({error.strerror or error}): choose another datamodule.cache_dir."
-        ) from None
-    finally:
-        beside.unlink(missing_ok=True)
+    with replacing_whole(place) as beside:
+        np.savez(beside, exact=found.exact, near=found.near, burst=found.burst, groups=found.groups)

@@ -7,7 +7,6 @@ rows are on the disk: a job that dies while writing leaves rows that nobody read
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from torch import Tensor
 
 from src.data.mapped import MappedRows, RowWriter
 from src.errors import UserError
-from src.writing import write_json
+from src.writing import replacing_whole, write_json
 
 PLAIN = -1  # the view of an image as it is, without augmentation
 
@@ -212,10 +211,8 @@ class ViewWriter:
         for file in self.files:
             file.flush()
             file.close()
-        place = self.shelf._filled_file(self.view)
-        beside = place.with_name(f".{place.name}.{os.getpid()}.npy")
-        np.save(beside, self.filled)
-        beside.replace(place)
+        with replacing_whole(self.shelf._filled_file(self.view)) as beside:
+            np.save(beside, self.filled)
 
 
 def filling(cache_dir: Path) -> FileLock:

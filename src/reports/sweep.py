@@ -14,7 +14,7 @@ from rich.text import Text
 from src.reports import sweep_page
 from src.reports.sweep_runs import Configuration, mean_sd, read_sweep
 from src.run_folder import REPORT
-from src.writing import write_text
+from src.writing import replacing_whole, write_text
 
 TABLE = "sweep.csv"
 PLOT = "sweep.png"
@@ -173,6 +173,5 @@ def _plot(configurations: Sequence[Configuration], file: Path) -> None:
         panel.spines[["top", "right"]].set_visible(False)
     if any(lines):
         axes.legend(frameon=False, fontsize=8)
-    beside = file.with_name(f".{file.name}.part.png")
-    figure.savefig(beside, dpi=150)
-    beside.replace(file)
+    with replacing_whole(file) as beside:
+        figure.savefig(beside, dpi=150)
