@@ -1,7 +1,6 @@
 """The pages of runs and sweeps: figures as measured, no request, names shown as text."""
 
 import csv
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -173,17 +172,13 @@ def test_ticks_are_round_few_and_enclose_the_values(low: float, high: float) -> 
     assert np.allclose(np.diff(marks), marks[1] - marks[0])
 
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-def test_a_browser_shows_the_page_without_an_error_and_sorts_its_table(tmp_path: Path) -> None:
+def test_a_browser_shows_the_page_without_an_error_and_sorts_its_table(chromium: str, tmp_path: Path) -> None:
     file = run_page.write(finished_run(tmp_path / "run"), Pictures())
     click = "<script>document.querySelector('table.sortable th button').click()</script></body>"
     write_text(tmp_path / "clicked.html", file.read_text(encoding="utf-8").replace("</body>", click))
     shown = subprocess.run(
         [
-            str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
+            chromium, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
             f"--user-data-dir={tmp_path}/profile", "--host-resolver-rules=MAP * ~NOTFOUND", "--dump-dom",
             f"file://{tmp_path}/clicked.html",
         ],
