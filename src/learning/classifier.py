@@ -96,7 +96,8 @@ class SignClassifier(pl.LightningModule):
             scheduler.step()
 
     def configure_optimizers(self) -> dict[str, Any]:
-        optimizer = build_optimizer(self.network, self.config.optimizer)
+        clips = self.config.trainer.gradient_clip is not None
+        optimizer = build_optimizer(self.network, self.config.optimizer, fused=not clips)
         epochs = self.trainer.max_epochs
         steps_per_epoch = max(1, int(self.trainer.estimated_stepping_batches) // epochs)
         return {
