@@ -10,6 +10,7 @@ from pathlib import Path
 
 from src.composition import evaluation_config, evaluation_name, speaking_plainly
 from src.errors import UserError
+from src.importing import imports
 
 
 def main(arguments: list[str]) -> None:
@@ -25,7 +26,8 @@ def main(arguments: list[str]) -> None:
     run = Path(runs[0]).resolve()
     cfg = evaluation_config(run, overrides)
 
-    from src.learning.evaluation import evaluate
+    with imports():
+        from src.learning.evaluation import evaluate
 
     evaluate(run, cfg, evaluation_name(overrides))
 

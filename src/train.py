@@ -9,10 +9,12 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from src.composition import command_line, resumed_run, swept_freezes
+from src.importing import imports
 
 
 def _train(cfg: DictConfig, run_dir: Path) -> None:
-    from src.learning.training import train
+    with imports():
+        from src.learning.training import train
 
     train(cfg, run_dir, resume=resumed_run() is not None, swept=swept_freezes())
 

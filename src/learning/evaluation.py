@@ -50,6 +50,7 @@ def evaluate(run: Path, cfg: DictConfig, name: str) -> dict[str, Any]:
         UserError: no checkpoint, no images, or a split that they do not allow.
     """
     quiet_lightning()
+    hardware.keep_freed_memory()
     classifier = load_classifier(run, cfg)
     data = SignDataModule(cfg)
     data.prepare()

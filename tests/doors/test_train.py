@@ -123,6 +123,11 @@ def test_a_run_never_starts_in_the_folder_of_another(train_door: Any) -> None:
     assert (run.folder / "metrics.json").read_text() == before
 
 
+def test_gradients_are_clipped_in_bfloat16_too(train_door: Any) -> None:
+    run = train_door(*TINY_CNN, "trainer.gradient_clip=0.5", "trainer.precision=bf16-mixed", "trainer.limit_batches=1")
+    assert run.status == 0, run.err
+
+
 def test_hardware_that_is_not_there_is_said_in_one_sentence(train_door: Any) -> None:
     import torch
 
