@@ -64,7 +64,9 @@ def write(run: Path, album: Album | None, without_pictures: str = "") -> Path:
     right = answers.right
     file = run / run_folder.REPORT
     stages = run_folder.read_rows(run / run_folder.STAGES)
-    groups = group_scores(answers.labels, answers.predicted, answers.signers, answers.sources, answers.groups)
+    groups = group_scores(
+        answers.labels, answers.predicted, answers.signers, answers.sources, answers.groups, metrics["split"]
+    )
     values = {
         "title": _title(metrics, len(stages)),
         "run": run.name,
