@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from src import run_folder
+from src import run_folder, sweep
 from src.errors import UserError
 from src.reports import run_page, sweep_page
 from src.reports.charts import ticks
@@ -138,7 +138,9 @@ def sweep_folder(folder: Path, split: str, accuracies: dict[int, list[float]]) -
             write_text(run / ".hydra" / "overrides.yaml", f"- freeze.k={stages - 1}\n- seed={seed}\n")
             own = {"stages_trained": stages, "seed": seed, "test/accuracy": accuracy, "seconds": 10.0 * stages}
             holdout = "set:p1" if split == "signer" else ""
-            write_json(run / run_folder.METRICS, {**METRICS, **own, "split": split, "holdout": holdout})
+            leaked = 50.0 + seed if split == "random" else 0.0
+            own |= {"split": split, "holdout": holdout, "leaked_test_percent": leaked}
+            write_json(run / run_folder.METRICS, {**METRICS, **own})
     return folder
 
 
@@ -151,12 +153,28 @@ def test_a_sweeps_page_shows_seen_and_unseen_signers_on_one_axis(tmp_path: Path)
     assert page.asks_for_nothing()
     chart = page.source[page.source.index('<svg class="chart"') : page.source.index("</svg>")]
     assert "unseen signers (split=signer, p1): 1 stages 45.0%, 3 stages 75.0%" in chart
-    assert "seen signers (split=random): 1 stages 60.0%, 3 stages 95.0%" in chart
+    assert "seen signers (split=random) · leaks 51 %: 1 stages 60.0%, 3 stages 95.0%" in chart
     assert chart.count('class="bar"') == 2 * 3  # two means of two runs each have a spread
     assert "45.0 ± 7.1 %" in page.text
     assert "95.0 %" in page.text
     assert "Failed: 9_bad" in page.text
     assert "<script>alert" not in page.source
+
+
+def test_two_sweeps_are_one_table_and_one_plot_and_say_what_a_random_split_leaks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unseen = sweep_folder(tmp_path / "unseen", "signer", {1: [0.4, 0.5], 3: [0.7, 0.8]})
+    seen = sweep_folder(tmp_path / "seen", "random", {1: [0.6, 0.7], 3: [0.95, 0.97]})
+    sweep.main([str(unseen), str(seen)])
+    printed = capsys.readouterr().out
+    assert "split=random: 51 to 52 % of the test images have a near-duplicate in training" in printed
+    assert all(shown in printed for shown in ("45.0 ± 7.1", "65.0 ± 7.1", "signer", "random"))
+    assert (unseen / "sweep.png").stat().st_size > 5000
+    rows = list(csv.DictReader((unseen / "sweep.csv").open(newline="")))
+    shown = [(row["split"], row["stages_trained"], row["leaked_test_percent_mean"]) for row in rows]
+    assert shown == [("signer", "1", "0"), ("signer", "3", "0"), ("random", "1", "51.5"), ("random", "3", "51.5")]
+    assert not (seen / "sweep.csv").exists()
 
 
 def test_a_sweep_without_a_finished_run_still_has_a_page(tmp_path: Path) -> None:
