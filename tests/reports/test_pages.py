@@ -1,8 +1,6 @@
 """The pages of runs and sweeps: figures as measured, no request, names shown as text."""
 
 import csv
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from src.reports.charts import ticks
 from src.reports.promises import promise
 from src.signs.labels import SIGNS
 from src.writing import write_csv, write_json, write_text
-from tests.reports.pages import Page
+from tests.reports.pages import Page, needs_chromium, shown_on_a_phone
 
 EVIL = '"><script>alert(1)</script>'
 METRICS: dict[str, Any] = {
@@ -191,23 +189,22 @@ def test_ticks_are_round_few_and_enclose_the_values(low: float, high: float) -> 
     assert np.allclose(np.diff(marks), marks[1] - marks[0])
 
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-def test_a_browser_shows_the_page_without_an_error_and_sorts_its_table(tmp_path: Path) -> None:
+@needs_chromium
+def test_a_browser_shows_a_runs_page_without_an_error_and_sorts_its_table(tmp_path: Path) -> None:
     file = run_page.write(finished_run(tmp_path / "run"), Pictures())
-    click = "<script>document.querySelector('table.sortable th button').click()</script></body>"
-    write_text(tmp_path / "clicked.html", file.read_text(encoding="utf-8").replace("</body>", click))
-    shown = subprocess.run(
-        [
-            str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
-            f"--user-data-dir={tmp_path}/profile", "--host-resolver-rules=MAP * ~NOTFOUND", "--dump-dom",
-            f"file://{tmp_path}/clicked.html",
-        ],
-        capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    assert "CONSOLE" not in shown.stderr, shown.stderr
-    table = shown.stdout[shown.stdout.index('class="sortable"') :]
+    shown = shown_on_a_phone(file, tmp_path, "document.querySelector('table.sortable th button').click()")
+    table = shown[shown.index('class="sortable"') :]
     assert 'aria-sort="ascending"' in table
     assert table.index('<th scope="row">0') < table.index('<th scope="row">9') < table.index('<th scope="row">A')
+
+
+@needs_chromium
+def test_a_browser_shows_a_sweeps_page_without_an_error_and_sorts_its_table_by_figures(tmp_path: Path) -> None:
+    unseen = sweep_folder(tmp_path / "unseen", "signer", {1: [0.4, 0.5], 3: [0.7, 0.8]})
+    seen = sweep_folder(tmp_path / "seen", "random", {1: [0.6], 3: [0.95]})
+    file = sweep_page.write([unseen, seen], tmp_path / "report.html")
+    by_accuracy = "[...document.querySelectorAll('table.sortable th')].find(th => th.textContent == 'accuracy')"
+    shown = shown_on_a_phone(file, tmp_path, f"{by_accuracy}.querySelector('button').click()")
+    table = shown[shown.index('table class="sortable') :]
+    places = [table.index(accuracy) for accuracy in ("45.0 ±", "60.0", "75.0 ±", "95.0")]
+    assert places == sorted(places)
