@@ -93,13 +93,14 @@ def _print(configurations: Sequence[Configuration], console: Console) -> None:
             _percent(configuration.values("test/accuracy")),
             _percent(configuration.values("test/f1_macro")),
             _percent(configuration.values("val/accuracy")),
-            f"{mean_sd(configuration.values('seconds'))[0]:.0f}" if runs else "–",
+            f"{mean_sd(configuration.seconds)[0]:.0f}" if runs else "–",
             f"{configuration.saved_seconds:.0f}" if runs else "–",
             style="red" if failures and not runs else None,
         )
     console.print(table)
     console.print(
         "  accuracy on test and val: mean ± standard deviation over seeds; stages: how many are trained, the head too\n"
+        "  seconds: of a run, less filling the cache, which the first run does for all\n"
         "  saved: seconds that frozen stages would have taken in every epoch, less those of keeping their activations",
         style="dim",
     )
@@ -164,8 +165,8 @@ def _plot(configurations: Sequence[Configuration], file: Path) -> None:
             linestyle="-" if len(set(places)) == len(places) else "none",
             label=line.name,
         )
-        seconds = [mean_sd(member.values("seconds"))[0] for member in members]
-        without = [spent + member.saved_seconds for spent, member in zip(seconds, members, strict=True)]
+        seconds = [mean_sd(member.seconds)[0] for member in members]
+        without = [mean_sd(member.values("seconds"))[0] + member.saved_seconds for member in members]
         below.plot(places, seconds, "o-" if len(set(places)) == len(places) else "o", color=colour, markersize=4)
         if any(member.saved_seconds for member in members):
             below.plot(places, without, "o:", color=colour, markersize=3, alpha=0.5)

@@ -101,7 +101,7 @@ def _against_cost(lines: Sequence[Line]) -> Any:
     for place, line in enumerate(lines):
         points, labels, spread = [], [], []
         for one in line.members:
-            seconds, accuracy = mean_sd(one.values("seconds"))[0], mean_sd(one.values("test/accuracy"))
+            seconds, accuracy = mean_sd(one.seconds)[0], mean_sd(one.values("test/accuracy"))
             points.append((seconds, accuracy[0]))
             spread.append(accuracy[1])
             labels.append(
@@ -165,7 +165,7 @@ def _rows(lines: Sequence[Line]) -> list[dict[str, Any]]:
             "f1": summary(one, "test/f1_macro"),
             "handshape": summary(one, "test/handshape_accuracy"),
             "ece": summary(one, "test/ece_calibrated"),
-            "seconds": summary(one, "seconds"),
+            "seconds": mean_sd(one.seconds),
             "saved": one.saved_seconds,
         }
         for place, line in enumerate(lines)

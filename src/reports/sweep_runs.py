@@ -40,6 +40,11 @@ class Configuration:
         return [float(run[figure]) for run in self.runs]
 
     @property
+    def seconds(self) -> list[float]:
+        """What every finished run took, less filling the cache: whichever run comes first does that for the others."""
+        return [float(run["seconds"]) - float(run.get("cache_fill_seconds", 0.0)) for run in self.runs]
+
+    @property
     def saved_seconds(self) -> float:
         """What the cached prefix saved a run, on average, filling it counted; 0 for runs without one."""
         return mean_sd([float(run.get("cache_saved_seconds", 0.0)) for run in self.runs])[0]
