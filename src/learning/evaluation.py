@@ -85,7 +85,7 @@ def evaluate(run: Path, cfg: DictConfig, name: str, own: DictConfig) -> dict[str
         "commit": run_folder.commit(),
         "machine": hardware.machine(),
     }
-    folder = run / "evaluations"
+    folder = run / run_folder.EVALUATIONS
     write_predictions(folder / f"{name}.csv", data, test, calibration)
     write_scores(folder, data, test, prefix=f"{name}.")
     write_json(folder / f"{name}.json", metrics)

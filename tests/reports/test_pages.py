@@ -107,6 +107,23 @@ def test_a_run_of_an_earlier_version_has_a_page_that_says_what_it_lacks(tmp_path
     assert page.figures == {"test/accuracy": 0.8125, "test/f1_macro": 0.79, "test/accuracy_top3": 0.95}
 
 
+def test_a_run_scored_elsewhere_shows_both_figures_and_what_each_leaks(tmp_path: Path) -> None:
+    run = finished_run(tmp_path)
+    assert "Here and elsewhere" not in Page(run_page.write(run, None)).text
+    other = {"test/accuracy": 0.2345, "sources": f"far,{EVIL}", "split": "everything", "leaked_test_percent": None}
+    write_json(run / "evaluations" / "far.json", {**METRICS, **other, "holdout": "", "test_images": 4321})
+    write_json(run / "evaluations" / "as_trained.json", METRICS)
+    page = Page(run_page.write(run, None))
+    shown = page.text[page.text.index("Here and elsewhere") : page.text.index("What was trained, what")]
+    assert shown.index("81.2 %") < shown.index("23.4 %")
+    assert all(words in shown for words in ("split=signer, set:p1", "split=everything", "4,321", "not compared"))
+    assert shown.count("0.0 %") == 1
+    assert "<script>alert" not in page.source
+    write_text(run / "evaluations" / "far.json", "{")
+    with pytest.raises(UserError, match=r"far\.json is damaged"):
+        run_page.write(run, None)
+
+
 def test_a_page_without_pictures_says_why(tmp_path: Path) -> None:
     page = Page(run_page.write(finished_run(tmp_path), None, "No pictures, since they are gone."))
     assert "No pictures, since they are gone." in page.text
