@@ -98,9 +98,10 @@ def show(audit: Audit, console: Console | None = None) -> None:
         table.add_row(line.source, f"{line.images:,}", *(str(number or "·") for number in (*numbers, *more)))
     console.print(table)
     console.print(
-        f"  near-dupl.: fingerprints with a cosine of {NEAR:.2f} or more; in bursts: frame numbers\n"
-        "  in a row; largest group: of all three kinds; by one signer: signs of one person;\n"
-        "  two labels: groups under two signs; doubtful: labels that other images deny",
+        f"  near-dupl.: fingerprints with a cosine of {NEAR:.2f} or more\n"
+        "  in bursts: frame numbers in a row; largest group: of all three kinds\n"
+        "  by one signer: signs of one person; two labels: groups under two signs\n"
+        "  doubtful: labels that other images speak against",
         style="dim",
         highlight=False,
     )
