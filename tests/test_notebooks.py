@@ -57,6 +57,7 @@ def test_the_sweep_notebook_tells_a_clear_difference_from_luck(run: Callable[...
     header = "freeze.k,stages_trained,parameters_trained,split,holdout,runs,failed,seeds,"
     (tmp_path / "sweep.csv").write_text(
         header + "test/accuracy_mean,test/accuracy_sd,train_seconds_mean\n"
+        "0,1,100,group,,3,0,1 2 3,0.99,0.001,10\n"  # of another protocol: not compared
         "0,1,100,signer,s:a,3,0,1 2 3,0.40,0.02,10\n"
         "1,2,200,signer,s:a,3,0,1 2 3,0.80,0.02,20\n"
         "2,3,300,signer,s:a,3,0,1 2 3,0.81,0.03,40\n"
