@@ -217,7 +217,9 @@ def test_a_browser_shows_a_runs_page_without_an_error_and_sorts_its_table(chromi
     assert table.index('<th scope="row">0') < table.index('<th scope="row">9') < table.index('<th scope="row">A')
 
 
-def test_a_browser_shows_a_sweeps_page_without_an_error_and_sorts_its_table_by_figures(chromium: str, tmp_path: Path) -> None:
+def test_a_browser_shows_a_sweeps_page_without_an_error_and_sorts_its_table_by_figures(
+    chromium: str, tmp_path: Path
+) -> None:
     unseen = sweep_folder(tmp_path / "unseen", "signer", {1: [0.4, 0.5], 3: [0.7, 0.8]})
     seen = sweep_folder(tmp_path / "seen", "random", {1: [0.6], 3: [0.95]})
     file = sweep_page.write([unseen, seen], tmp_path / "report.html")
