@@ -1,9 +1,10 @@
-"""Measure how well a run reads spelled words: `python -m src.spelling run=<run folder>`.
+"""Measure how well a run reads spelled words: `python -m src.spelling run=<run folder or .onnx file>`.
 
 Makes films of known words from single pictures (hands that change, drift, pause and leave between double letters),
 reads them as `python -m src.predict` does, and prints what it read and the character error rate at each speed.
 
-hands=test|rendered      the run's own test pictures (default), or rendered ones of a person that no run has seen
+hands=test|rendered      a run's own test pictures (default), or rendered ones of a person that no run has seen
+                         (an .onnx file has no test pictures of its own)
 words=HELLO WORLD,BOOK   what to spell; several with commas
 speeds=0.4,0.7,1.2       seconds a letter
 signs=letters            what may be answered, as for src.predict
@@ -37,16 +38,22 @@ def main(arguments: list[str]) -> None:
         raise UserError(f"hands={hands} is not understood: test or rendered.")
     speeds = [decimal_number("speeds", part, 0.1, 10) for part in values.get("speeds", "0.4,0.7,1.2").split(",")]
     run = Path(values["run"]).resolve()
-    cfg = evaluation_config(run, [f"{key}='{values[key]}'" for key in _PLACES if key in values])
+    if hands == "test" and run.is_file():
+        raise UserError(f"{run.name} does not know its test pictures: use hands=rendered, or name the run's folder.")
 
     from src.inference import spelling_trial, word_films
     from src.inference.recognizer import open_recognizer, signs_named
 
     texts = [word_films.check_text(text) for text in values.get("words", _WORDS).split(",")]
     signs = signs_named(values.get("signs", "letters"))
-    pictures = word_films.rendered_hands() if hands == "rendered" else spelling_trial.hands_of_run(run, cfg, set(signs))
+    recognizer = open_recognizer(run, signs)
+    if hands == "rendered":
+        pictures = word_films.rendered_hands()
+    else:
+        cfg = evaluation_config(run, [f"{key}='{values[key]}'" for key in _PLACES if key in values])
+        pictures = spelling_trial.hands_of_run(run, cfg, set(signs))
     output, films = (Path(values[key]) if key in values else None for key in ("output", "films"))
-    spelling_trial.spelling_trial(open_recognizer(run, signs), pictures, texts, speeds, output, films)
+    spelling_trial.spelling_trial(recognizer, pictures, texts, speeds, output, films)
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ def _write_bar(
     right: int,
 ) -> None:
     x, y = place[0], place[1] + round(row * 1.6 * unit)
-    start, end = x + round(1.8 * unit), right - round(3.2 * unit)
+    start, end = x + round(1.8 * unit), right - round(3.9 * unit)
     font = _font(round(1.25 * unit))
     middle = y + round(0.6 * unit)
     colour = (_ACCENT if sure else _DOUBT) if row == 0 else _FAINT

@@ -11,7 +11,7 @@ from src.inference.answers import NOT_SURE
 from src.inference.recognizer import About
 from src.inference.spelling import Letter
 from src.reports.promises import leak
-from src.signs.labels import INDEX_OF
+from src.signs.labels import NUM_SIGNS, SIGNS
 
 # As src.synthetic.dataset.chart draws it.
 _CHART_COLUMNS, _CHART_ROWS, _CELL_PX, _CHART_GAP_PX = 9, 4, 176, 4
@@ -19,49 +19,53 @@ _CHART_COLUMNS, _CHART_ROWS, _CELL_PX, _CHART_GAP_PX = 9, 4, 176, 4
 
 def answer(best: Sequence[tuple[str, float]], about: About, held: float = 0.0) -> str:
     """The sign, its probability, how long it has been held, and the most probable signs as bars."""
+    sure = bool(best) and about.is_sure(best[0][1])
     if not best:
         head = '<div class="fs-sign fs-faint">–</div><div class="fs-word fs-faint">no hand yet</div>'
-    elif not about.is_sure(best[0][1]):
+    elif not sure:
         head = f'<div class="fs-sign fs-doubt">?</div><div class="fs-word fs-doubt">{NOT_SURE}</div>'
     else:
         head = f'<div class="fs-sign">{best[0][0]}</div><div class="fs-word">{best[0][1]:.0%}</div>'
     held_bar = f'<div class="fs-held"><i style="width:{100 * held:.0f}%"></i></div>'
-    return f'<div class="fs-answer"><div class="fs-head">{head}{held_bar}</div>{_bars(best)}</div>{_mark(best)}'
+    return f'<div class="fs-answer"><div class="fs-head">{head}{held_bar}</div>{_bars(best, sure)}</div>{_mark(best)}'
 
 
-def _bars(best: Sequence[tuple[str, float]]) -> str:
+def _bars(best: Sequence[tuple[str, float]], sure: bool) -> str:
     rows = "".join(
         f'<div class="fs-row"><b>{sign}</b><span><i style="width:{100 * probability:.1f}%"></i></span>'
         f"<em>{probability:.0%}</em></div>"
         for sign, probability in best
     )
-    return f'<div class="fs-bars">{rows}</div>'
+    return f'<div class="fs-bars{"" if sure else " fs-unsure"}">{rows}</div>'
 
 
 def _mark(best: Sequence[tuple[str, float]]) -> str:
-    """Where the chart's frame goes; a rule, so that the chart itself is sent once."""
-    if not best:
-        return "<style>.fs-mark{opacity:0 !important}</style>"
-    left, top = _place(INDEX_OF[best[0][0]])
-    return f"<style>.fs-mark{{left:{left:.2f}% !important;top:{top:.2f}% !important}}</style>"
+    """Which cell of the chart is framed; a rule, so that the chart itself is sent once."""
+    return f"<style>#{_cell_id(best[0][0])}{{border-color:var(--fs-accent)}}</style>" if best else ""
 
 
-def _place(index: int) -> tuple[float, float]:
-    """Left and top of a sign's cell, in percent of the chart."""
-    step = _CELL_PX + _CHART_GAP_PX
-    left = (_CHART_GAP_PX + index % _CHART_COLUMNS * step) / (_CHART_COLUMNS * step + _CHART_GAP_PX)
-    top = (_CHART_GAP_PX + index // _CHART_COLUMNS * step) / (_CHART_ROWS * step + _CHART_GAP_PX)
-    return 100 * left, 100 * top
+def _cell_id(sign: str) -> str:
+    return f"fs-sign-{sign}"
 
 
 def chart(address: str) -> str:
-    """The 36 signs, with a frame that `answer` moves to the one that is seen."""
-    step = _CELL_PX + _CHART_GAP_PX
-    width = 100 * _CELL_PX / (_CHART_COLUMNS * step + _CHART_GAP_PX)
-    height = 100 * _CELL_PX / (_CHART_ROWS * step + _CHART_GAP_PX)
+    """The 36 signs as cells cut out of one picture; `answer` frames the one that is seen."""
+    return f'<div class="fs-chart">{"".join(_cell(index, escape(address)) for index in range(NUM_SIGNS))}</div>'
+
+
+def _cell(index: int, address: str) -> str:
+    left, top = (
+        _CHART_GAP_PX + place * (_CELL_PX + _CHART_GAP_PX)
+        for place in (index % _CHART_COLUMNS, index // _CHART_COLUMNS)
+    )
+    width, height = (count * (_CELL_PX + _CHART_GAP_PX) + _CHART_GAP_PX for count in (_CHART_COLUMNS, _CHART_ROWS))
+    # Percentages, so that cells of any size show the same part.
+    place = f"{100 * left / (width - _CELL_PX):.3f}% {100 * top / (height - _CELL_PX):.3f}%"
+    size = f"{100 * width / _CELL_PX:.3f}% {100 * height / _CELL_PX:.3f}%"
+    sign = SIGNS[index]
     return (
-        f'<div class="fs-chart"><img src="{escape(address)}" alt="The 36 signs, 0 to 9 and A to Z">'
-        f'<div class="fs-mark" style="width:{width:.2f}%;height:{height:.2f}%"></div></div>'
+        f'<figure id="{_cell_id(sign)}"><i style="background:url({address}) {place} / {size}"></i>'
+        f"<figcaption>{sign}</figcaption></figure>"
     )
 
 
@@ -92,7 +96,7 @@ def picture_card(name: str, pixels: np.ndarray, best: Sequence[tuple[str, float]
     return (
         f'<figure class="fs-card"><img src="{picture(pixels)}" alt=""><figcaption>'
         f'<div class="fs-name">{escape(name)}</div><div class="fs-short{"" if sure else " fs-doubt"}">{said}</div>'
-        f"{_bars(best)}</figcaption></figure>"
+        f"{_bars(best, sure)}</figcaption></figure>"
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from src import spelling
+from src.demo import IN_THE_BOX
 from src.errors import UserError
 from src.inference.video import Frame
 from src.inference.word_films import FILM_RATE_HZ, Hands, Pace, check_text, frames_of
@@ -72,6 +73,14 @@ def test_the_door_reads_what_it_spelled(cnn_run: Path, door: Callable, tmp_path:
     assert run.status == 0, run.err
     assert "character error rate" in run.out
     assert (tmp_path / "read.csv").read_text().splitlines()[0] == "letter_seconds,text,read,edits,characters"
+
+
+def test_an_exported_file_is_tried_on_rendered_hands_and_says_that_it_has_no_pictures_of_its_own(
+    door: Callable,
+) -> None:
+    tried = door(spelling.main, f"run={IN_THE_BOX}", "hands=rendered", "words=L", "speeds=0.6")
+    assert tried.status == 0, tried.err
+    assert "use hands=rendered" in door(spelling.main, f"run={IN_THE_BOX}").err
 
 
 @pytest.mark.parametrize(

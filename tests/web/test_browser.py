@@ -109,8 +109,9 @@ def test_a_hand_before_the_camera_is_named_and_written(visitor: Visitor, sign: s
     assert page.locator("#answer .fs-row").count() == 5
     mirror = page.locator("#camera-view video").evaluate("video => getComputedStyle(video).transform")
     assert mirror.startswith("matrix(-1")  # what the visitor sees is turned, not what the network gets
-    mark, chart = page.locator(".fs-mark").bounding_box(), page.locator(".fs-chart").bounding_box()
-    assert chart["x"] <= mark["x"] <= chart["x"] + chart["width"]
+    colours = "figures => figures.filter(f => getComputedStyle(f).borderTopColor != 'rgba(0, 0, 0, 0)').map(f => f.id)"
+    page.wait_for_timeout(400)  # the frame of the sign before fades
+    assert page.locator(".fs-chart figure").evaluate_all(colours) == [f"fs-sign-{sign}"]
     assert not visitor.is_wider_than_its_window()
     page.locator("#clear").click()
     assert visitor.stayed_here()

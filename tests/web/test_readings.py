@@ -19,6 +19,7 @@ from src.inference.recognizer import Recognizer, ranked
 from src.inference.spelling import Letter
 from src.inference.spelling_trial import read_film
 from src.inference.word_films import edits
+from src.signs.labels import SIGNS
 from src.web import dropped, examples, shown
 from src.web.live import GUIDE_SHARE, LiveReading, guide_box
 from src.web.serving import _CHART
@@ -147,9 +148,17 @@ def test_what_was_spelled_long_ago_does_not_fill_the_memory(in_the_box: Recogniz
     assert 100 <= len(reading.letters) <= 400
 
 
-def test_the_frame_on_the_chart_lies_on_the_sign_that_is_seen(in_the_box: Recognizer) -> None:
+def test_every_cell_of_the_chart_shows_its_own_sign(in_the_box: Recognizer) -> None:
     chart, _ = read_image(ImageRecord(str(_CHART), "chart", 0, ""))
-    html = shown.answer([("Z", 0.9)], in_the_box.about)
-    left, top = (float(value) for value in re.findall(r"(?:left|top):([\d.]+)%", html))
-    assert left == pytest.approx(100 * (4 + 8 * 180) / chart.shape[1], abs=0.1)
-    assert top == pytest.approx(100 * (4 + 3 * 180) / chart.shape[0], abs=0.1)
+    cells = re.findall(
+        r'id="fs-sign-(.)".*?url\(c\.jpg\) ([\d.]+)% ([\d.]+)% / ([\d.]+)% ([\d.]+)%', shown.chart("c.jpg")
+    )
+    assert [cell[0] for cell in cells] == list(SIGNS)
+    for index, (_, *numbers) in enumerate(cells):
+        left, top, wide, high = (float(number) / 100 for number in numbers)
+        # As CSS places a background: of a cell's side, this large; of what is left over, this far.
+        width, height = chart.shape[1] / wide, chart.shape[0] / high
+        assert (width, height) == pytest.approx((176, 176), abs=0.1)
+        assert left * (chart.shape[1] - width) == pytest.approx(4 + 180 * (index % 9), abs=0.1)
+        assert top * (chart.shape[0] - height) == pytest.approx(4 + 180 * (index // 9), abs=0.1)
+    assert "#fs-sign-Z{" in shown.answer([("Z", 0.9)], in_the_box.about)
