@@ -2,13 +2,13 @@
 
 Without more the figure is the run's own. Settings of `datamodule`, `split` and `trainer` score it elsewhere:
 `datamodule.sources=[finger_letters] split=signer`, or `split=everything` for all images of the sources. Images that the
-run was trained on are counted and said. Written to `<run>/evaluations/`.
+run was trained on, and near-duplicates of them, are counted and said. Written to `<run>/evaluations/`.
 """
 
 import sys
 from pathlib import Path
 
-from src.composition import evaluation_config, evaluation_name, speaking_plainly
+from src.composition import evaluation_config, evaluation_name, recorded_config, speaking_plainly
 from src.errors import UserError
 from src.importing import imports
 
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> None:
     with imports():
         from src.learning.evaluation import evaluate
 
-    evaluate(run, cfg, evaluation_name(overrides))
+    evaluate(run, cfg, evaluation_name(overrides), recorded_config(run))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def _train(cfg: DictConfig, run_dir: Path) -> None:
 def _after_sweep(folder: Path) -> None:
     from src.reports.sweep import report
 
-    report(folder)
+    report([folder])
 
 
 if __name__ == "__main__":
