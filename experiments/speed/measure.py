@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -353,9 +353,22 @@ def _steps(settings: list[str], batches: int, fixed_batch: bool) -> float:
     )  # fmt: skip
     loader = data.train_dataloader()
     if fixed_batch:
-        loader = [next(iter(data.train_dataloader()))] * (batches + 3)
+        loader = _Repeated(next(iter(data.train_dataloader())), batches + 3)
     trainer.fit(SignClassifier(network, OmegaConf.to_container(cfg, resolve=True)), loader)
     return BATCH * batches / sum(clock.train[3:])
+
+
+class _Repeated:
+    """One batch, so many times; a list of batches would be several loaders to Lightning."""
+
+    def __init__(self, batch: Any, times: int) -> None:
+        self.batch, self.times = batch, times
+
+    def __len__(self) -> int:
+        return self.times
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([self.batch] * self.times)
 
 
 def startup(bench: Bench) -> None:
