@@ -1,5 +1,6 @@
 """How a command line becomes a config: Hydra, with run folders named, resumed runs found and errors in one sentence."""
 
+import gc
 import hashlib
 import itertools
 import os
@@ -382,6 +383,7 @@ def command_line(task: Callable[[DictConfig, Path], object], after_sweep: Callab
             one_of_many(cfg, run_dir)
         finally:
             sys.argv[1:] = command
+            gc.collect()  # a job's trainer, network and maps hold each other in circles: gone before the next begins
 
     door = hydra.main(config_path=str(CONF), config_name="train", version_base="1.3")(job)
     try:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -168,7 +168,7 @@ def _resident_gb(pid: int) -> float:
 
 def _finished(folder: Path) -> list[dict[str, Any]]:
     files = sorted(folder.glob(f"*/{METRICS}"), key=lambda file: file.stat().st_mtime)
-    return [json.loads(file.read_text()) | {"finished": file.stat().st_mtime} for file in files]
+    return [json.loads(file.read_text()) | {"finished": file.stat().st_mtime, "folder": file.parent} for file in files]
 
 
 def _mean(values: Iterable[float], digits: int = 1) -> float:
@@ -226,25 +226,19 @@ def equal(bench: Bench) -> None:
     from src.nets.weights import read_tensors
     from src.run_folder import LAST, PREDICTIONS
 
+    views = (f"cache.views={bench.views}",)
+    swept = {(run["stages_trained"] - 1, run["seed"]): run["folder"] for run in _finished(bench.folder / "sweep")}
     for k in bench.depths:
         for seed in bench.seeds:
-            folders = []
-            for mode in ("prefix", "off"):
-                folder = bench.folder / f"equal_{mode}_k{k}_seed{seed}"
-                folders.append(folder)
-                if not (folder / METRICS).is_file():
-                    shutil.rmtree(folder, ignore_errors=True)
-                    bench.run(
-                        *bench.settings, "freeze=top_k", f"freeze.k={k}", f"seed={seed}", f"cache={mode}",
-                        f"cache.views={bench.views}", f"hydra.run.dir={folder}",
-                    )  # fmt: skip
-            kept, plain = (read_tensors(folder / LAST) for folder in folders)
-            moved = [name for name in plain if not torch.equal(plain[name], kept[name])]
+            kept = swept.get((k, seed)) or _run_once(bench, f"kept_k{k}_seed{seed}", k, seed, *views)
+            folders = [kept, _run_once(bench, f"plain_k{k}_seed{seed}", k, seed, "cache=off", *views)]
+            from_kept, from_images = (read_tensors(folder / LAST) for folder in folders)
+            moved = [name for name in from_images if not torch.equal(from_images[name], from_kept[name])]
             metrics = [json.loads((folder / METRICS).read_text()) for folder in folders]
             answers = [(folder / PREDICTIONS).read_text() for folder in folders]
             bench.note(
                 **{
-                    f"k={k} seed={seed} tensors that differ": f"{len(moved)} of {len(plain)}",
+                    f"k={k} seed={seed} tensors that differ": f"{len(moved)} of {len(from_images)}",
                     f"k={k} seed={seed} predictions and probabilities": "same"
                     if answers[0] == answers[1]
                     else "differ",
@@ -254,18 +248,22 @@ def equal(bench: Bench) -> None:
             )
 
 
+def _run_once(bench: Bench, name: str, k: int, seed: int, *settings: str) -> Path:
+    """The folder of a run of this depth and seed; one that has finished is not run again."""
+    folder = bench.folder / name
+    if not (folder / METRICS).is_file():
+        shutil.rmtree(folder, ignore_errors=True)
+        depth = ("freeze=top_k", f"freeze.k={k}", f"seed={seed}")
+        bench.run(*bench.settings, *depth, *settings, f"hydra.run.dir={folder}")
+    return folder
+
+
 def fresh(bench: Bench) -> None:
     """The same runs with cache=off, every epoch drawn anew by the run's own seed: what their accuracy is then."""
     for k in bench.depths:
         runs = []
         for seed in bench.seeds:
-            folder = bench.folder / f"fresh_k{k}_seed{seed}"
-            if not (folder / METRICS).is_file():
-                shutil.rmtree(folder, ignore_errors=True)
-                bench.run(
-                    *bench.settings, "freeze=top_k", f"freeze.k={k}", f"seed={seed}", "cache=off",
-                    f"hydra.run.dir={folder}",
-                )  # fmt: skip
+            folder = _run_once(bench, f"fresh_k{k}_seed{seed}", k, seed, "cache=off")
             runs.append(json.loads((folder / METRICS).read_text()))
             bench.note(**_accuracies(f"fresh k={k}", runs) | {f"fresh k={k} s": [round(r["seconds"]) for r in runs]})
 
@@ -355,9 +353,22 @@ def _steps(settings: list[str], batches: int, fixed_batch: bool) -> float:
     )  # fmt: skip
     loader = data.train_dataloader()
     if fixed_batch:
-        loader = [next(iter(data.train_dataloader()))] * (batches + 3)
+        loader = _Repeated(next(iter(data.train_dataloader())), batches + 3)
     trainer.fit(SignClassifier(network, OmegaConf.to_container(cfg, resolve=True)), loader)
     return BATCH * batches / sum(clock.train[3:])
+
+
+class _Repeated:
+    """One batch, so many times; a list of batches would be several loaders to Lightning."""
+
+    def __init__(self, batch: Any, times: int) -> None:
+        self.batch, self.times = batch, times
+
+    def __len__(self) -> int:
+        return self.times
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([self.batch] * self.times)
 
 
 def startup(bench: Bench) -> None:
