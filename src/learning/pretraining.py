@@ -34,7 +34,7 @@ from src.nets.mobilenetv2 import build_mobilenetv2
 from src.nets.stages import SequentialNetwork
 from src.nets.weights import load_weights
 from src.run_folder import commit
-from src.synthetic.dataset import RENDERER_VERSION, RandomPoses, RenderedSpec, random_poses
+from src.synthetic.dataset import POSES_VERSIONS, RandomPoses, RenderedSpec, random_poses
 from src.synthetic.skeleton import ANGLE_LIMITS, KEYPOINTS, NUM_ANGLES, NUM_KEYPOINTS
 
 # Rendered sets of the config have seeds below this: no person of theirs is ever met here.
@@ -97,7 +97,7 @@ class Pretraining:
 
     def key(self, start: Path | None = None) -> str:
         """A short name of everything that decides the weights."""
-        text = json.dumps({**asdict(self), "renderer": RENDERER_VERSION, "start": _digest(start)}, sort_keys=True)
+        text = json.dumps({**asdict(self), **POSES_VERSIONS, "start": _digest(start)}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def trained(self, stages: tuple[str, ...], epoch: int) -> tuple[str, ...]:
@@ -422,7 +422,7 @@ def _write_weights(
         "started_from": f"the file with SHA-256 {start}" if start else "random weights",
         "recipe": json.dumps(asdict(recipe)),
         "seed": str(recipe.seed),
-        "renderer_version": str(RENDERER_VERSION),
+        "renderer_version": json.dumps(POSES_VERSIONS),
         "commit": commit(),
         "figures": json.dumps({name: round(value, 6) for name, value in figures.items()}),
     }

@@ -14,7 +14,6 @@ from src.signs.labels import SIGNS, sign_index
 from src.synthetic.contact import Contact, PalmSpot, Spot, meet
 from src.synthetic.signer import Signer
 from src.synthetic.skeleton import (
-    ANGLE_LIMITS,
     INDEX,
     LITTLE,
     MIDDLE,
@@ -24,7 +23,6 @@ from src.synthetic.skeleton import (
     WRIST_ABDUCTION,
     WRIST_FLEXION,
     Pose,
-    Proportions,
     rotation,
     within_limits,
 )
@@ -33,9 +31,6 @@ Finger = tuple[float, float, float, float]
 _THUMB_FREE = (0, 1, 2, 3)
 _SAMPLE_WOBBLE_DEG = 3.0
 _SAMPLE_TURN_DEG = (10.0, 8.0, 8.0)
-# Of poses that are no signs: how many close all fingers together, and how many face anywhere at all.
-_TOGETHER_SHARE = 0.3
-_ANY_WAY_SHARE = 0.3
 
 
 @dataclass(frozen=True)
@@ -475,35 +470,3 @@ def sign_pose(sign: str, signer: Signer, rng: np.random.Generator | None = None)
         angles = meet(angles, (*_THUMB_FREE, *shape.free), shape.contacts, signer.proportions, 2, shape.around)
         turn = turn + rng.normal(0.0, np.radians(_SAMPLE_TURN_DEG))
     return Pose(angles, rotation(*turn), signer.left_handed)
-
-
-def random_angles(rng: np.random.Generator, proportions: Proportions) -> np.ndarray:
-    """(22,) radians of a valid pose that is no sign in particular.
-
-    Each finger is straight, curled or anything between; in some poses they close together, the way that most of what a
-    hand does is done (the first synergy of Santello et al., "Postural hand synergies for tool use", J. Neuroscience 18,
-    1998). The last joint follows the middle one; the thumb is kept out of the other fingers.
-    """
-    low, high = ANGLE_LIMITS.T
-    angles = rng.uniform(low, high)
-    curl = rng.beta(0.6, 0.6, 5)
-    if rng.random() < _TOGETHER_SHARE:
-        curl[:] = curl[0]
-    for finger in range(1, 5):
-        first = 4 * finger
-        angles[first] = (-10 + 95 * np.clip(curl[finger] + rng.normal(0, 0.18), 0, 1)) * np.pi / 180
-        angles[first + 2] = 108 * np.pi / 180 * np.clip(curl[finger] + rng.normal(0, 0.18), 0, 1)
-        angles[first + 3] = angles[first + 2] * rng.uniform(0.35, 0.75)
-        # A bent knuckle leaves little room sideways (tight collateral ligaments).
-        angles[first + 1] = angles[first + 1] * (1 - 0.8 * np.clip(angles[first] / 1.4, 0, 1)) * rng.uniform(0, 1)
-    angles[[WRIST_FLEXION, WRIST_ABDUCTION]] *= 0.5
-    return meet(within_limits(angles), _THUMB_FREE, (), proportions, rounds=4)
-
-
-def random_pose(rng: np.random.Generator, signer: Signer) -> Pose:
-    """A valid pose of this hand, turned any way that a hand is held before a camera, its inside forward most often."""
-    angles = random_angles(rng, signer.proportions)
-    any_way = rng.random() < _ANY_WAY_SHARE
-    yaw = rng.uniform(-np.pi, np.pi) if any_way else rng.normal(0.0, 0.7)
-    turn = rotation(yaw, rng.normal(0.0, 0.45), rng.normal(0.0, 0.6))
-    return Pose(angles, turn, signer.left_handed)
