@@ -14,10 +14,7 @@ import hashlib
 import json
 import math
 import time
-import uuid
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +33,7 @@ from src.nets.weights import load_weights
 from src.run_folder import commit
 from src.synthetic.dataset import POSES_VERSIONS, RandomPoses, RenderedSpec, random_poses
 from src.synthetic.skeleton import ANGLE_LIMITS, KEYPOINTS, NUM_ANGLES, NUM_KEYPOINTS
+from src.writing import replacing_whole
 
 # Rendered sets of the config have seeds below this: no person of theirs is ever met here.
 FIRST_RENDERING_SEED = 2**31
@@ -177,7 +175,8 @@ def pretrain(
             "best": best,
             "best_tensors": best_tensors,
         }
-        _write_beside(checkpoint, partial(torch.save, state))
+        with replacing_whole(checkpoint) as beside:
+            torch.save(state, beside)
     _write_weights(output, best_tensors, recipe, best, start_digest)
     return best
 
@@ -426,7 +425,8 @@ def _write_weights(
         "commit": commit(),
         "figures": json.dumps({name: round(value, 6) for name, value in figures.items()}),
     }
-    _write_beside(output, lambda file: file.write_bytes(_in_fixed_order(save(tensors, metadata))))
+    with replacing_whole(output) as beside:
+        beside.write_bytes(_in_fixed_order(save(tensors, metadata)))
 
 
 def _in_fixed_order(data: bytes) -> bytes:
@@ -437,16 +437,3 @@ def _in_fixed_order(data: bytes) -> bytes:
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text + data[end:]
-
-
-def _write_beside(file: Path, write: Callable[[Path], object]) -> None:
-    """Call `write` with a name beside `file`, then rename: nobody sees half a file."""
-    beside = file.with_name(f".{file.name}.{uuid.uuid4().hex[:12]}.part")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write(beside)
-        beside.replace(file)
-    except OSError as error:
-        raise UserError(f"{file} cannot be written: {error.strerror or error}.") from error
-    finally:
-        beside.unlink(missing_ok=True)
