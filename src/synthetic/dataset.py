@@ -33,7 +33,7 @@ from src.synthetic.skeleton import NUM_KEYPOINTS, Pose, forward
 
 # Parts of the caches' keys. Raise the first whenever any image would come out differently, the second when only signs
 # would, the third when only poses that are no signs would.
-RENDERER_VERSION = 2
+RENDERER_VERSION = 3
 HANDSHAPES_VERSION = 2
 RANDOM_POSES_VERSION = 2
 POSES_VERSIONS = {"renderer": RENDERER_VERSION, "random_poses": RANDOM_POSES_VERSION}
@@ -56,8 +56,8 @@ class RenderedSpec:
         seed: another seed is another set of people and pictures.
     """
 
-    images: int = 3600
-    signers: int = 100
+    images: int = 5400
+    signers: int = 150
     image_size_px: int = 128
     seed: int = 0
 
