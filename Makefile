@@ -2,15 +2,18 @@
 # make train   sets up and trains (model=mobilenetv2 freeze=top_k unless ARGS says otherwise); make train ARGS="model=cnn trainer.max_epochs=3" passes settings on
 # make demo    sets up and serves a page to this machine: camera, pictures, films; make demo run=<run folder or .onnx file> port=8000
 # make test    sets up and runs the tests; make test ARGS="tests/nets -k stage"
-# make test-web    what is left out of make test: the page in a real Chromium, and the notebooks
+# make test-web    what make test leaves out: the page in a real Chromium, and the notebooks
+# make test-all    both, as CI does; fails where there is no Chromium
 # make lint    sets up and checks style; make format mends it
 
 PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.current
 ARGS ?=
+# A process a core, up to four: each holds torch. tests/conftest.py keeps each to one thread.
+PYTEST := $(VENV)/bin/python -m pytest -n logical --maxprocesses=4 --dist=worksteal
 
-.PHONY: setup train demo test test-web lint format
+.PHONY: setup train demo test test-web test-all web-tests lint format
 .DEFAULT_GOAL := setup
 
 setup: $(STAMP)
@@ -31,11 +34,16 @@ demo: setup
 	$(VENV)/bin/python -m src.demo $(if $(run),run='$(run)') $(if $(port),port=$(port)) $(if $(host),host=$(host)) $(ARGS)
 
 test: setup
-	$(VENV)/bin/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
-test-web: setup
+web-tests: setup
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[web-tests]"
-	FINGERSPELL_BROWSER=required $(VENV)/bin/python -m pytest tests/web tests/test_notebooks.py $(ARGS)
+
+test-web: web-tests
+	FINGERSPELL_BROWSER=required $(PYTEST) tests/web tests/test_notebooks.py $(ARGS)
+
+test-all: web-tests
+	FINGERSPELL_BROWSER=required $(PYTEST) $(ARGS)
 
 lint: setup
 	$(VENV)/bin/ruff check .

@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from src.config import closest, validated
 from src.errors import UserError
-from src.run_folder import FAILURE_FILE
+from src.run_folder import AS_TRAINED, FAILURE_FILE
 
 PROJECT = Path(__file__).resolve().parent.parent
 CONF = PROJECT / "conf"
@@ -60,7 +60,7 @@ def run_name(override_dirname: str) -> str:
 def evaluation_name(overrides: Sequence[str]) -> str:
     """A file's name for a run scored with these overrides; the digest tells /a/test from /b/test."""
     if not overrides:
-        return "as_trained"
+        return AS_TRAINED
     whole = ",".join(sorted(overrides))
     return f"{run_name(whole)}~{hashlib.sha256(whole.encode()).hexdigest()[:6]}"
 

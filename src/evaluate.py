@@ -2,14 +2,15 @@
 
 Without more the figure is the run's own. Settings of `datamodule`, `split` and `trainer` score it elsewhere:
 `datamodule.sources=[finger_letters] split=signer`, or `split=everything` for all images of the sources. Images that the
-run was trained on are counted and said. Written to `<run>/evaluations/`.
+run was trained on, and near-duplicates of them, are counted and said. Written to `<run>/evaluations/`.
 """
 
 import sys
 from pathlib import Path
 
-from src.composition import evaluation_config, evaluation_name, speaking_plainly
+from src.composition import evaluation_config, evaluation_name, recorded_config, speaking_plainly
 from src.errors import UserError
+from src.importing import imports
 
 
 def main(arguments: list[str]) -> None:
@@ -25,9 +26,10 @@ def main(arguments: list[str]) -> None:
     run = Path(runs[0]).resolve()
     cfg = evaluation_config(run, overrides)
 
-    from src.learning.evaluation import evaluate
+    with imports():
+        from src.learning.evaluation import evaluate
 
-    evaluate(run, cfg, evaluation_name(overrides))
+    evaluate(run, cfg, evaluation_name(overrides), recorded_config(run))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 from src.composition import ONE_RUN, PROJECT, command_line, compose, named_values, speaking_plainly, whole_number
 from src.errors import UserError
+from src.importing import imports
 
 
 def main(arguments: list[str]) -> None:
@@ -60,7 +61,8 @@ def _one_run(overrides: list[str]) -> DictConfig:
 
 
 def _fold(cfg: DictConfig, run_dir: Path) -> None:
-    from src.learning.cross_validation import train_fold
+    with imports():
+        from src.learning.cross_validation import train_fold
 
     train_fold(cfg, run_dir)
 

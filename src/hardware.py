@@ -1,7 +1,9 @@
 """What this machine can do, asked and never assumed: processor, number format, processes, threads."""
 
+import ctypes
 import os
 import platform
+import sys
 from pathlib import Path
 
 import torch
@@ -12,6 +14,19 @@ _BF16_CPU_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 def cores() -> int:
     """Processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep memory that was freed, where the C library is GNU's.
+
+    By default each large tensor is given back to the system and asked for again, page by page: a third of the time
+    of a forward pass of MobileNetV2 at 224 px. Kept, it serves the next tensor of that size, and the peak is the same.
+    """
+    if sys.platform != "linux" or not hasattr(library := ctypes.CDLL(None), "mallopt"):
+        return
+    trim_threshold, mmap_threshold, most = -1, -3, 2**30  # the names and numbers of malloc.h
+    library.mallopt(mmap_threshold, most)
+    library.mallopt(trim_threshold, most)
 
 
 def _cpu_flags() -> set[str]:

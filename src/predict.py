@@ -18,6 +18,7 @@ from pathlib import Path
 
 from src.composition import decimal_number, named_values, speaking_plainly
 from src.errors import UserError
+from src.importing import imports
 
 _KEYS = ("run", "input", "output", "annotate", "crop", "signs", "rate", "hold", "pause", "sure", "seconds")
 
@@ -38,10 +39,11 @@ def main(arguments: list[str]) -> None:
     sure = decimal_number("sure", values.get("sure", "0.3"), 0.05, 0.99)
     limit = decimal_number("seconds", values["seconds"], 0.1, 1e6) if "seconds" in values else None
 
-    from src.inference.pictures import crop_named, input_kind
-    from src.inference.predicting import Request, check, predict
-    from src.inference.recognizer import open_recognizer, signs_named
-    from src.inference.spelling import SpellingSettings
+    with imports():
+        from src.inference.pictures import crop_named, input_kind
+        from src.inference.predicting import Request, check, predict
+        from src.inference.recognizer import open_recognizer, signs_named
+        from src.inference.spelling import SpellingSettings
 
     whole_picture = "center" if input_kind(values["input"]) == "camera" else "full"
     request = Request(

@@ -19,6 +19,8 @@ CALIBRATION = "calibration.json"
 CLASSES = "classes.csv"
 GROUPS = "groups.csv"
 REPORT = "report.html"
+EVALUATIONS = "evaluations"
+AS_TRAINED = "as_trained"
 FAILURE_FILE = "error.txt"
 CHECKPOINTS = "checkpoints"
 BEST = f"{CHECKPOINTS}/best.ckpt"
@@ -50,6 +52,23 @@ def read_split(run: Path) -> dict[str, str]:
         raise UserError(f"{run} is not a run's folder: it holds no {SPLIT}.")
     with file.open(newline="", encoding="utf-8") as stream:
         return {row["image"]: row["part"] for row in csv.DictReader(stream)}
+
+
+def read_evaluations(run: Path) -> list[dict[str, Any]]:
+    """The figures of each test that a finished run was put to beside its own, by name.
+
+    Raises:
+        UserError: a file is damaged.
+    """
+    found = []
+    for file in sorted((run / EVALUATIONS).glob("*.json")):
+        if file.stem == AS_TRAINED:
+            continue
+        try:
+            found.append(dict(json.loads(file.read_text(encoding="utf-8"))))
+        except (ValueError, TypeError):
+            raise UserError(f"{file} is damaged: remove it, and score the run there again.") from None
+    return found
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""Add up a sweep: `python -m src.sweep <multirun folder>`.
+"""Add up a sweep: `python -m src.sweep <multirun folder>`; several folders are compared, one line a protocol.
 
-Prints a table (mean ± standard deviation over seeds), and writes `sweep.csv` and `sweep.png` beside the runs. Failed
-and unfinished jobs are listed, never left out in silence.
+Prints a table (mean ± standard deviation over seeds), and writes `sweep.csv`, `sweep.png` and `report.html` into the
+first folder. Failed and unfinished jobs are listed, never left out in silence.
 """
 
 import sys
@@ -12,17 +12,17 @@ from src.errors import UserError
 
 
 def main(arguments: list[str]) -> None:
-    """Report on one multirun folder.
+    """Report on multirun folders.
 
     Raises:
-        UserError: not exactly one folder is named, or it holds no runs.
+        UserError: no folder is named, or one holds no runs.
     """
-    if len(arguments) != 1:
-        raise UserError("Name one multirun folder: python -m src.sweep experiments/sweeps/<name>.")
+    if not arguments:
+        raise UserError("Name a multirun folder: python -m src.sweep experiments/sweeps/<name>.")
 
     from src.reports.sweep import report
 
-    report(Path(arguments[0]))
+    report([Path(argument) for argument in arguments])
 
 
 if __name__ == "__main__":

@@ -9,10 +9,12 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from src.composition import command_line, resumed_run, swept_freezes
+from src.importing import imports
 
 
 def _train(cfg: DictConfig, run_dir: Path) -> None:
-    from src.learning.training import train
+    with imports():
+        from src.learning.training import train
 
     train(cfg, run_dir, resume=resumed_run() is not None, swept=swept_freezes())
 
@@ -20,7 +22,7 @@ def _train(cfg: DictConfig, run_dir: Path) -> None:
 def _after_sweep(folder: Path) -> None:
     from src.reports.sweep import report
 
-    report(folder)
+    report([folder])
 
 
 if __name__ == "__main__":

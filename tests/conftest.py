@@ -1,6 +1,8 @@
 """A tiny image set of all 36 signs, and the doors run in this process as a user would run them."""
 
 import json
+import os
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,9 +12,14 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import torch
 from omegaconf import DictConfig
 
+from src import hardware
 from src.signs.labels import SIGNS
+
+# make test-web and make test-all set it: a browser test that cannot run then fails instead of being skipped.
+BROWSER_REQUIRED = os.environ.get("FINGERSPELL_BROWSER") == "required"
 
 TINY_SIGNERS = ("hand1", "hand2", "hand3", "hand4")
 TINY_IMAGES_PER_SIGNER = 2
@@ -38,6 +45,24 @@ TINY_CNN = (
     "model.dropout=0",
 )
 TINY_MOBILENET = (*TINY, "model=mobilenetv2", "model.weights=null", "freeze.allow_untrained=true")
+
+
+def pytest_configure() -> None:
+    """Tests that run side by side have a core each: threads of one would only wait for those of the others."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that tests start
+        hardware.cores = lambda: 1
+        torch.set_num_threads(1)
+        cv2.setNumThreads(1)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Where Chromium is; without one the test is skipped, or fails where a browser is required."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        (pytest.fail if BROWSER_REQUIRED else pytest.skip)("no Chromium on this machine")
+    return str(found)
 
 
 def tiny_picture(sign: str, signer: int, shot: int) -> np.ndarray:

@@ -1,19 +1,24 @@
 """What the project gains over a competent user's script, both run here: `python experiments/speed/measure.py`.
 
 Needs asl_dataset under $FINGERSPELL_DATA and `weights=<ImageNet MobileNetV2 as .safetensors>`. More arguments:
-`parts=sweep,warm,full,pipeline,startup,memory` (all unless named), `size=224`, `epochs=20`, `batches=24` (that the
-baseline is timed over; a whole sweep of it would take hours), `output=<file.json>`.
+`parts=sweep,warm,full,pipeline,startup,memory,equal,fresh` (the first six unless named), `size=224`, `epochs=20`,
+`views=20`, `batches=24` (that the baseline is timed over; a whole sweep of it would take hours), `depths=0,1,2,3,4` and
+`seeds=1,2,3` of the sweep and of what is compared with it, `output=<file.json>` (written after every figure; parts that
+it holds already stay), `folder=<where the runs and the cache go>` (kept; without it a temporary one).
 """
 
 import contextlib
 import json
-import os
 import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -24,46 +29,102 @@ from experiments.speed import baseline  # noqa: E402
 from src import hardware  # noqa: E402
 from src.composition import compose, named_values, speaking_plainly, whole_number  # noqa: E402
 from src.errors import UserError  # noqa: E402
-from src.run_folder import commit  # noqa: E402
+from src.run_folder import METRICS, commit  # noqa: E402
+from src.writing import write_json  # noqa: E402
 
-PARTS = ("sweep", "warm", "full", "pipeline", "startup", "memory")
-DEPTHS, SEEDS, BATCH = (0, 1, 2, 3, 4), (1, 2, 3), 32
+PARTS = ("sweep", "warm", "full", "pipeline", "startup", "memory", "equal", "fresh")
+BATCH = 32
 
 
+def alone(function: Callable[..., Any], *arguments: Any) -> Any:
+    """The answer of a function called in a fresh process, so that no measurement inherits another one's state."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        return process.submit(function, *arguments).result()
+
+
+@dataclass
 class Bench:
-    """The runs of one measurement, in a folder of their own."""
+    """The runs of one measurement, in a folder of their own.
 
-    def __init__(self, weights: Path, size: int, epochs: int, batches: int, folder: Path) -> None:
-        self.weights, self.folder = weights, folder
-        self.size, self.epochs, self.batches = size, epochs, batches
-        self.settings = [
+    Attributes:
+        weights: ImageNet weights of MobileNetV2.
+        folder: of runs and caches.
+        size: of the images, px.
+        epochs, views: of every run of ours.
+        batches: that the baseline is timed over.
+        depths, seeds: freeze.k and seed of the sweep's runs.
+        output: where figures are kept.
+        part: the part that figures are noted for.
+        figures: part → figures.
+    """
+
+    weights: Path
+    folder: Path
+    size: int
+    epochs: int
+    views: int
+    batches: int
+    depths: tuple[int, ...]
+    seeds: tuple[int, ...]
+    output: Path | None
+    part: str = ""
+    figures: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> list[str]:
+        """What all runs have in common."""
+        return [
             "datamodule.sources=[asl_dataset]",
-            f"datamodule.image_size_px={size}",
-            f"datamodule.cache_dir={folder}/cache",
+            f"datamodule.image_size_px={self.size}",
+            f"datamodule.cache_dir={self.folder}/cache",
             "split=random",
             "split.seed=1",
-            f"model.weights={weights}",
-            f"trainer.max_epochs={epochs}",
+            f"model.weights={self.weights}",
+            f"trainer.max_epochs={self.epochs}",
         ]
-        self.figures: dict[str, Any] = {}
+
+    def begin(self, part: str) -> None:
+        """Start a part: its earlier figures go."""
+        self.part = part
+        self.figures[part] = {}
+        print(f"{part}: {globals()[part].__doc__.splitlines()[0]}", flush=True)
+        self.note(commit=commit(), machine=hardware.machine(), size_px=self.size, epochs=self.epochs, views=self.views)
 
     def note(self, **figures: Any) -> None:
         """Keep figures and show them."""
-        self.figures |= figures
+        self.figures[self.part] |= figures
+        if self.output:
+            write_json(self.output, self.figures)
         for name, value in figures.items():
             print(f"  {name}: {value}", flush=True)
 
-    def run(self, *arguments: str, script: str | None = None) -> float:
-        """Seconds that a whole `python -m src.train` takes."""
+    def run(self, *arguments: str, script: str | None = None, resident: bool = False) -> float:
+        """Seconds that a whole `python -m src.train` takes; what it prints goes to `train.log` in the folder.
+
+        Args:
+            script: another script to run with these arguments.
+            resident: whether to look every second at its memory, into `self.resident`: (time, GB without file pages).
+        """
         door = [script] if script else ["-m", "src.train"]
-        started = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, *door, *arguments], cwd=PROJECT, capture_output=True, text=True, check=False
-        )
-        seconds = time.perf_counter() - started
-        if done.returncode:
-            raise UserError(f"src.train {' '.join(arguments)} failed: {done.stderr.strip()[-400:]}")
-        self.said = done.stdout
+        log = self.folder / "train.log"
+        self.resident: list[tuple[float, float]] = []
+        with log.open("w+", encoding="utf-8") as output:
+            started = time.perf_counter()
+            process = subprocess.Popen(
+                [sys.executable, *door, *arguments], cwd=PROJECT, stdout=output, stderr=subprocess.STDOUT
+            )
+            try:
+                while resident and process.poll() is None:
+                    self.resident.append((time.time(), _resident_gb(process.pid)))
+                    time.sleep(1)
+                process.wait()
+            finally:
+                process.kill()
+            seconds = time.perf_counter() - started
+            output.seek(0)
+            self.said = output.read()
+        if process.returncode:
+            raise UserError(f"src.train {' '.join(arguments)} failed: {self.said.strip()[-400:]}")
         return seconds
 
     def images(self) -> tuple[Path, list[str], list[str]]:
@@ -79,104 +140,195 @@ class Bench:
 
         return root, files("train"), files("val")
 
+    def transforms(self) -> list[dict[str, Any]]:
+        """The augmentation, as plain values."""
+        from omegaconf import OmegaConf
+
+        return OmegaConf.to_container(compose(self.settings).augmentation.transforms)
+
+    def baseline_seconds(self, k: int) -> float:
+        """Seconds that the baseline takes for a run at this depth, from its rates over a few batches."""
+        root, train, val = self.images()
+        in_training, in_validation = alone(
+            baseline.rates, root, train, val, self.transforms(), self.size, k, self.weights, self.batches
+        )
+        seconds = self.epochs * (len(train) / in_training + len(val) / in_validation)
+        name = f"baseline k={k}"
+        self.note(**{f"{name} images/s": round(in_training, 1), f"{name} s a run": round(seconds)})
+        return seconds
+
+
+def _resident_gb(pid: int) -> float:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 2**20 for line in lines if line.startswith("RssAnon")), 0.0)
+
+
+def _finished(folder: Path) -> list[dict[str, Any]]:
+    files = sorted(folder.glob(f"*/{METRICS}"), key=lambda file: file.stat().st_mtime)
+    return [json.loads(file.read_text()) | {"finished": file.stat().st_mtime} for file in files]
+
+
+def _mean(values: Iterable[float], digits: int = 1) -> float:
+    values = list(values)
+    return round(sum(values) / len(values), digits)
+
 
 def sweep(bench: Bench) -> None:
-    """15 runs: the head and 0 to 4 stages below it, three seeds; decoding and filling included in ours."""
-    from omegaconf import OmegaConf
-
-    root, train, val = bench.images()
-    transforms = OmegaConf.to_container(compose(bench.settings).augmentation.transforms)
-    total = 0.0
-    for k in DEPTHS:
-        in_training, in_validation = baseline.rates(
-            root, train, val, transforms, bench.size, k, bench.weights, bench.batches
-        )
-        seconds = bench.epochs * (len(train) / in_training + len(val) / in_validation)
-        bench.note(**{f"baseline k={k} images/s": round(in_training, 1), f"baseline k={k} s a run": round(seconds)})
-        total += seconds * len(SEEDS)
+    """Every depth with every seed in one sweep; decoding and filling included in ours."""
+    theirs = sum(bench.baseline_seconds(k) for k in bench.depths) * len(bench.seeds)
     shutil.rmtree(bench.folder / "cache", ignore_errors=True)
     folder = bench.folder / "sweep"
-    depths, seeds = ",".join(map(str, DEPTHS)), ",".join(map(str, SEEDS))
-    ours = bench.run(
-        "-m", *bench.settings, "freeze=top_k", f"freeze.k={depths}", f"seed={seeds}", f"hydra.sweep.dir={folder}"
-    )
-    runs = [json.loads(file.read_text()) for file in sorted(folder.glob("*/metrics.json"))]
-    for k in DEPTHS:
-        of_depth = [run for run in runs if run["stages_trained"] == k + 1]
-        seconds = [run["seconds"] - run["cache_fill_seconds"] for run in of_depth]
-        bench.note(
-            **{
-                f"ours k={k} s a run": round(sum(seconds) / len(seconds), 1),
-                f"ours k={k} accuracy %": [round(100 * run["test/accuracy"], 2) for run in of_depth],
-            }
-        )
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        ours = bench.run(*_swept(bench, folder), f"cache.views={bench.views}", resident=True)
+    finally:  # also of a sweep that was stopped
+        runs = _finished(folder)
+        for k in bench.depths:
+            if of_depth := [run for run in runs if run["stages_trained"] == k + 1]:
+                took = _mean(run["seconds"] - run["cache_fill_seconds"] for run in of_depth)
+                bench.note(**{f"ours k={k} s a run, without filling": took} | _accuracies(f"ours k={k}", of_depth))
+    ends = [run["finished"] for run in runs]
+    peaks = [
+        round(max((gb for at, gb in bench.resident if start < at <= end), default=0.0), 2)
+        for start, end in zip([0.0, *ends], ends, strict=False)
+    ]
     bench.note(
         **{
-            "sweep fill s": round(sum(run["cache_fill_seconds"] for run in runs)),
-            "sweep baseline s (from its rates)": round(total),
-            "sweep ours s (whole process)": round(ours),
-            "sweep ratio (asked: 20)": round(total / ours, 1),
+            "filling s": round(sum(run["cache_fill_seconds"] for run in runs)),
+            "saved s, as the sweep's table says": round(sum(run["cache_saved_seconds"] for run in runs)),
+            "largest memory during each job, GB": peaks,
+            "baseline s (from its rates)": round(theirs),
+            "ours s (whole process)": round(ours),
+            "ratio (asked: 20)": round(theirs / ours, 1),
         }
     )
 
 
-def warm(bench: Bench) -> None:
-    """One more `freeze=all` run, its activations being kept already: the whole process."""
-    from omegaconf import OmegaConf
+def _swept(bench: Bench, folder: Path) -> list[str]:
+    depths, seeds = ",".join(map(str, bench.depths)), ",".join(map(str, bench.seeds))
+    return [
+        "-m", *bench.settings, "freeze=top_k", f"freeze.k={depths}", f"seed={seeds}", f"hydra.sweep.dir={folder}",
+    ]  # fmt: skip
 
-    root, train, val = bench.images()
-    transforms = OmegaConf.to_container(compose(bench.settings).augmentation.transforms)
-    in_training, in_validation = baseline.rates(
-        root, train, val, transforms, bench.size, 0, bench.weights, bench.batches
-    )
-    theirs = bench.epochs * (len(train) / in_training + len(val) / in_validation)
-    bench.run(*bench.settings, "freeze=all", f"hydra.run.dir={bench.folder}/first")  # fills, unless the sweep has
-    ours = bench.run(*bench.settings, "freeze=all", "seed=7", f"hydra.run.dir={bench.folder}/again")
+
+def _accuracies(name: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
+    accuracies = [100 * run["test/accuracy"] for run in sorted(runs, key=lambda run: run["seed"])]
+    return {f"{name} accuracy %": [round(a, 2) for a in accuracies], f"{name} mean accuracy %": _mean(accuracies, 2)}
+
+
+def equal(bench: Bench) -> None:
+    """Runs that start from activations against the same runs with cache=off and the same views: weights and figures."""
+    import torch
+
+    from src.nets.weights import read_tensors
+    from src.run_folder import LAST, PREDICTIONS
+
+    for k in bench.depths:
+        for seed in bench.seeds:
+            folders = []
+            for mode in ("prefix", "off"):
+                folder = bench.folder / f"equal_{mode}_k{k}_seed{seed}"
+                folders.append(folder)
+                if not (folder / METRICS).is_file():
+                    shutil.rmtree(folder, ignore_errors=True)
+                    bench.run(
+                        *bench.settings, "freeze=top_k", f"freeze.k={k}", f"seed={seed}", f"cache={mode}",
+                        f"cache.views={bench.views}", f"hydra.run.dir={folder}",
+                    )  # fmt: skip
+            kept, plain = (read_tensors(folder / LAST) for folder in folders)
+            moved = [name for name in plain if not torch.equal(plain[name], kept[name])]
+            metrics = [json.loads((folder / METRICS).read_text()) for folder in folders]
+            answers = [(folder / PREDICTIONS).read_text() for folder in folders]
+            bench.note(
+                **{
+                    f"k={k} seed={seed} tensors that differ": f"{len(moved)} of {len(plain)}",
+                    f"k={k} seed={seed} predictions and probabilities": "same"
+                    if answers[0] == answers[1]
+                    else "differ",
+                    f"k={k} seed={seed} test accuracy %": [round(100 * run["test/accuracy"], 2) for run in metrics],
+                    f"k={k} seed={seed} s": [round(run["seconds"]) for run in metrics],
+                }
+            )
+
+
+def fresh(bench: Bench) -> None:
+    """The same runs with cache=off, every epoch drawn anew by the run's own seed: what their accuracy is then."""
+    for k in bench.depths:
+        runs = []
+        for seed in bench.seeds:
+            folder = bench.folder / f"fresh_k{k}_seed{seed}"
+            if not (folder / METRICS).is_file():
+                shutil.rmtree(folder, ignore_errors=True)
+                bench.run(
+                    *bench.settings, "freeze=top_k", f"freeze.k={k}", f"seed={seed}", "cache=off",
+                    f"hydra.run.dir={folder}",
+                )  # fmt: skip
+            runs.append(json.loads((folder / METRICS).read_text()))
+            bench.note(**_accuracies(f"fresh k={k}", runs) | {f"fresh k={k} s": [round(r["seconds"]) for r in runs]})
+
+
+def warm(bench: Bench) -> None:
+    """One more `freeze=all` run, its activations being kept already: the whole process, three times."""
+    theirs = bench.baseline_seconds(0)
+    settings = (*bench.settings, "freeze=all", f"cache.views={bench.views}")
+    for folder in bench.folder.glob("warm_*"):
+        shutil.rmtree(folder)
+    bench.run(*settings, f"hydra.run.dir={bench.folder}/warm_first")  # fills, unless the sweep has
+    ours = [bench.run(*settings, f"seed={seed}", f"hydra.run.dir={bench.folder}/warm_{seed}") for seed in (7, 8, 9)]
     bench.note(
         **{
-            "warm baseline s": round(theirs),
-            "warm ours s": round(ours, 1),
-            "warm ratio (asked: 100)": round(theirs / ours),
+            "baseline s": round(theirs),
+            "ours s": [round(seconds, 1) for seconds in ours],
+            "ratio of the mean (asked: 100)": round(theirs * len(ours) / sum(ours)),
         }
     )
 
 
 def full(bench: Bench) -> None:
-    """Full fine-tuning, images a second."""
-    from omegaconf import OmegaConf
-
+    """Full fine-tuning, images a second; each measured twice, the quicker one counts."""
     root, train, val = bench.images()
-    transforms = OmegaConf.to_container(compose(bench.settings).augmentation.transforms)
     batches = min(bench.batches, 16)
-    float32, _ = baseline.rates(root, train, val, transforms, bench.size, None, bench.weights, batches)
-    loop = baseline.loop_rate(root, train, bench.size, bench.weights, batches)
-    ours = _steps(bench, batches, fixed_batch=False)
-    bench.note(
-        **{
-            "full baseline images/s": round(float32, 1),
-            "full loop images/s": round(loop, 1),
-            "full ours images/s": round(ours, 1),
-            "full ratio to baseline (asked: 2.5)": round(ours / float32, 2),
-            "full ratio to loop (asked: 1.1)": round(ours / loop, 2),
-        }
-    )
+    transforms, settings = bench.transforms(), [*bench.settings, "freeze=none"]
+    float32, loop, ours = [], [], []
+    for _ in range(2):
+        ours.append(alone(_steps, settings, batches, False))
+        float32.append(alone(baseline.rates, root, train, val, transforms, bench.size, None, bench.weights, batches)[0])
+        loop += [
+            alone(baseline.loop_rate, root, train, bench.size, bench.weights, batches, prefetcher)
+            for prefetcher in (True, False)
+        ]
+        bench.note(
+            **{
+                "baseline images/s": [round(rate, 1) for rate in float32],
+                "timm's loop images/s, with and without its prefetcher": [round(rate, 1) for rate in loop],
+                "ours images/s": [round(rate, 1) for rate in ours],
+                "ratio to baseline (asked: 2.5)": round(max(ours) / max(float32), 2),
+                "ratio to timm's loop (asked: 1.1)": round(max(ours) / max(loop), 2),
+            }
+        )
 
 
 def pipeline(bench: Bench) -> None:
-    """Training from the loader against training on one batch that lies in memory."""
-    batches = min(bench.batches, 16)
-    pairs = [(_steps(bench, batches, False), _steps(bench, batches, True)) for _ in range(2)]
-    loader, memory = (sum(column) / len(pairs) for column in zip(*pairs, strict=True))
-    bench.note(
-        **{
-            "pipeline loader images/s": round(loader, 1), "pipeline in-memory images/s": round(memory, 1),
-            "pipeline ratio (asked: 0.95)": round(loader / memory, 3),
-        }
-    )  # fmt: skip
+    """Training from the loader against training on one batch that lies in memory, three times in turn."""
+    settings = [*bench.settings, "freeze=none"]
+    loader, memory = [], []
+    for _ in range(3):
+        loader.append(alone(_steps, settings, bench.batches, False))
+        memory.append(alone(_steps, settings, bench.batches, True))
+        bench.note(
+            **{
+                "loader images/s": [round(rate, 1) for rate in loader],
+                "in-memory images/s": [round(rate, 1) for rate in memory],
+                "ratio of the means (asked: 0.95)": round(sum(loader) / sum(memory), 3),
+            }
+        )
 
 
-def _steps(bench: Bench, batches: int, fixed_batch: bool) -> float:
-    """Images a second of the project's own `freeze=none` training, the first 3 batches left out."""
+def _steps(settings: list[str], batches: int, fixed_batch: bool) -> float:
+    """Images a second of the project's own training, the first 3 batches left out."""
     import pytorch_lightning as pl
     import torch
     from omegaconf import OmegaConf
@@ -187,10 +339,12 @@ def _steps(bench: Bench, batches: int, fixed_batch: bool) -> float:
     from src.nets.build import build_network
 
     quiet_lightning()
-    cfg = compose([*bench.settings, "freeze=none"])
+    cfg = compose(settings)
     torch.set_num_threads(hardware.cores())
+    hardware.keep_freed_memory()
     pl.seed_everything(1, verbose=False)
-    network = build_network(cfg.model, bench.size, 1).network.to(memory_format=torch.channels_last)
+    network = build_network(cfg.model, cfg.datamodule.image_size_px, 1).network
+    network.to(memory_format=torch.channels_last)
     data = SignDataModule(cfg)
     data.prepare()
     clock = baseline.Clock(warm_up=3)
@@ -209,28 +363,32 @@ def _steps(bench: Bench, batches: int, fixed_batch: bool) -> float:
 def startup(bench: Bench) -> None:
     """Seconds to the help text, and from the command to the first training step on a warm cache."""
     shown = [bench.run("--help") for _ in range(3)]
-    command = (*bench.settings, "freeze=all", f"hydra.run.dir={bench.folder}/step{{}}")
+    command = (*bench.settings, "freeze=all", f"cache.views={bench.views}", f"hydra.run.dir={bench.folder}/step{{}}")
+    for folder in bench.folder.glob("step*"):
+        shutil.rmtree(folder)
     bench.run(*(word.format("_fill") for word in command))
     firsts = []
     for number in range(3):
         bench.run(*(word.format(number) for word in command), script="experiments/speed/first_step.py")
         firsts.append(float(bench.said.rpartition("first step after ")[2].split()[0]))
     bench.note(
-        **{"--help s (asked: 1)": round(min(shown), 2), "first step s (asked: 12)": [round(s, 1) for s in firsts]}
+        **{
+            "--help s (asked: 1)": [round(s, 2) for s in shown],
+            "first step s (asked: 12)": [round(s, 1) for s in firsts],
+        }
     )
 
 
 def memory(bench: Bench) -> None:
     """Peak memory of a run on 100,000 generated images: filling, training from activations, scoring."""
-    code = f"from experiments.speed.measure import many; many({str(bench.folder)!r})"
-    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise UserError(f"the run on 100,000 images failed: {done.stderr.strip()[-400:]}")
-    bench.note(**{"memory peak of 100,000 images, GB (asked: 2.5)": float(done.stdout.split()[-1])})
+    bench.note(**{"peak of 100,000 images, GB (asked: 2.5)": round(alone(many, str(bench.folder)), 2)})
+    for left in (bench.folder / "many", bench.folder / "cache_many"):
+        shutil.rmtree(left, ignore_errors=True)
+    (bench.folder / "many.npy").unlink()
 
 
-def many(folder: str) -> None:
-    """Train on 100,000 generated images and print the peak memory in GB; called in a process of its own."""
+def many(folder: str) -> float:
+    """Train on 100,000 generated images; the peak memory in GB of the process that calls this."""
     import numpy as np
 
     from src.data import datamodule
@@ -251,7 +409,7 @@ def many(folder: str) -> None:
     datamodule.collected = lambda _: Collection(Manifest(records), pixels, [], size)
     cfg = compose(
         [
-            f"datamodule.cache_dir={folder}/cache",
+            f"datamodule.cache_dir={folder}/cache_many",
             "datamodule.batch_size=256",
             "model=cnn",  # small, since memory and not time is asked for
             "model.filters=[8,8,8,8]",
@@ -266,7 +424,7 @@ def many(folder: str) -> None:
     )
     with contextlib.redirect_stdout(sys.stderr):
         train(cfg, Path(folder) / "many")
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def main(arguments: list[str]) -> None:
@@ -275,24 +433,34 @@ def main(arguments: list[str]) -> None:
     Raises:
         UserError: an argument is not understood, or a run failed.
     """
-    values = named_values(arguments, ("weights", "parts", "size", "epochs", "batches", "output"))
+    numbers = {"size": 224, "epochs": 20, "views": 20, "batches": 24}
+    values = named_values(arguments, ("weights", "parts", "depths", "seeds", "output", "folder", *numbers))
     if "weights" not in values or not Path(values["weights"]).is_file():
         raise UserError("Name the ImageNet weights of MobileNetV2: weights=<file.safetensors>.")
-    parts = values.get("parts", ",".join(PARTS)).split(",")
+    parts = values.get("parts", ",".join(PARTS[:6])).split(",")
     if set(parts) - set(PARTS):
         raise UserError(f"parts={values['parts']} is not understood: choose from {', '.join(PARTS)}.")
-    numbers = [
-        whole_number(key, values.get(key, str(default)), 1)
-        for key, default in (("size", 224), ("epochs", 20), ("batches", 24))
-    ]
-    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
-        bench = Bench(Path(values["weights"]).resolve(), *numbers, Path(folder))
-        bench.note(commit=commit(), machine=hardware.machine(), size_px=numbers[0], epochs=numbers[1])
+    output = Path(values["output"]) if "output" in values else None
+    with contextlib.ExitStack() as stack:
+        temporary = None if "folder" in values else stack.enter_context(tempfile.TemporaryDirectory())
+        folder = Path(temporary or values["folder"]).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        bench = Bench(
+            Path(values["weights"]).resolve(),
+            folder,
+            **{key: whole_number(key, values.get(key, str(default)), 1) for key, default in numbers.items()},
+            depths=_listed("depths", values.get("depths", "0,1,2,3,4")),
+            seeds=_listed("seeds", values.get("seeds", "1,2,3")),
+            output=output,
+            figures=json.loads(output.read_text()) if output and output.is_file() else {},
+        )
         for part in parts:
-            print(f"{part}: {globals()[part].__doc__.splitlines()[0]}", flush=True)
+            bench.begin(part)
             globals()[part](bench)
-    if "output" in values:
-        Path(values["output"]).write_text(json.dumps(bench.figures, indent=2) + "\n")
+
+
+def _listed(key: str, value: str) -> tuple[int, ...]:
+    return tuple(whole_number(key, one) for one in value.split(","))
 
 
 if __name__ == "__main__":

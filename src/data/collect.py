@@ -160,3 +160,15 @@ def _judge(
             f"{reason}; for example {findings[-1].file}); mend or replace them."
         )
     return usable, rows, findings
+
+
+def beside(first: tuple[Manifest, Pixels], second: tuple[Manifest, Pixels]) -> tuple[Manifest, Pixels]:
+    """The images of two manifests as one, those of the first before those of the second; sizes in px must agree."""
+    (manifest, pixels), (other, others) = first, second
+    joined = Pixels(
+        [*pixels.files, *others.files],
+        np.concatenate([pixels.file_of, others.file_of + len(pixels.files)]),
+        np.concatenate([pixels.row_of, others.row_of]),
+        pixels.image_size_px,
+    )
+    return Manifest([*manifest, *other]), joined

@@ -13,6 +13,7 @@ from src.errors import UserError
 from src.inference.pictures import PictureReading
 from src.inference.recognizer import About, ranked
 from src.inference.spelling import Letter
+from src.reports.promises import leak
 from src.writing import write_csv, write_json
 
 NOT_SURE = "not sure"
@@ -37,7 +38,7 @@ def print_about(about: About, console: Console) -> None:
     if record:
         holdout = f" with {record['holdout']} held out" if record.get("holdout") else ""
         accuracy = record.get("test/accuracy")
-        protocol = f": {accuracy:.1%} on {record.get('sources')}, split={record.get('split')}{holdout}"
+        protocol = f": {accuracy:.1%} on {record.get('sources')}, split={record.get('split')}{holdout}{leak(record)}"
     console.print(f"{about.name}{protocol}", style="bold", markup=False, highlight=False, soft_wrap=True)
     for note in about.notes:
         console.print(f"  [yellow]note[/] {escape(note)}", highlight=False, soft_wrap=True)

@@ -6,7 +6,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
 from torch import Tensor, nn
-from torchmetrics import MetricCollection
+from torchmetrics import MeanMetric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from src.data.augment import draw_seed
@@ -18,11 +18,12 @@ from src.signs.labels import NUM_SIGNS
 
 def sign_metrics() -> MetricCollection:
     """Accuracy (micro), macro F1 and top-3 accuracy over the 36 classes; F1 leaves out classes that never occur."""
+    # Labels are places in the list of signs, so torchmetrics need not look at every batch whether they are.
     return MetricCollection(
         {
-            "accuracy": MulticlassAccuracy(NUM_SIGNS, average="micro"),
-            "f1_macro": MulticlassF1Score(NUM_SIGNS, average="macro"),
-            "accuracy_top3": MulticlassAccuracy(NUM_SIGNS, top_k=3, average="micro"),
+            "accuracy": MulticlassAccuracy(NUM_SIGNS, average="micro", validate_args=False),
+            "f1_macro": MulticlassF1Score(NUM_SIGNS, average="macro", validate_args=False),
+            "accuracy_top3": MulticlassAccuracy(NUM_SIGNS, top_k=3, average="micro", validate_args=False),
         }
     )
 
@@ -42,9 +43,8 @@ class SignClassifier(pl.LightningModule):
         # Plain values only: a DictConfig in a checkpoint could not be read back with weights_only.
         self.save_hyperparameters({"config": config}, logger=False)
         self.loss = nn.CrossEntropyLoss(label_smoothing=self.config.label_smoothing)
-        metrics = sign_metrics()
-        self.train_accuracy = MulticlassAccuracy(NUM_SIGNS, average="micro")
-        self.val_metrics = metrics.clone(prefix="val/")
+        self.train_loss, self.train_accuracy = MeanMetric("disable"), MeanMetric("disable")
+        self.val_loss, self.val_metrics = MeanMetric("disable"), sign_metrics().clone(prefix="val/")
 
     def forward(self, images: Tensor) -> Tensor:
         return self.network(images)
@@ -66,19 +66,25 @@ class SignClassifier(pl.LightningModule):
             torch.cuda.manual_seed(seed)
         logits = self.logits(batch)
         loss = self.loss(logits, batch.labels)
-        self.train_accuracy.update(logits.detach(), batch.labels)  # and no figure of the batch, which nobody reads
         count = len(batch.labels)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=count)
-        self.log("train/accuracy", self.train_accuracy, on_step=False, on_epoch=True, batch_size=count)
+        right = (logits.detach().argmax(dim=1) == batch.labels).float().mean()
+        self.train_loss.update(loss.detach(), count)
+        self.train_accuracy.update(right, count)
+        if self.trainer.is_last_batch:  # said once an epoch: in every step, Lightning's bookkeeping outweighs a head
+            self.log_dict(
+                {"train/loss": self.train_loss, "train/accuracy": self.train_accuracy}, on_step=False, on_epoch=True
+            )
         return loss
 
     def validation_step(self, batch: Batch | CutBatch, batch_index: int) -> None:
         logits = self.logits(batch).float()
         # Without label smoothing, so that losses compare between runs.
-        loss = nn.functional.cross_entropy(logits, batch.labels)
+        self.val_loss.update(nn.functional.cross_entropy(logits, batch.labels), len(batch.labels))
         self.val_metrics.update(logits, batch.labels)
-        self.log("val/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.labels), sync_dist=True)
-        self.log_dict(self.val_metrics, on_step=False, on_epoch=True, batch_size=len(batch.labels))
+
+    def on_validation_epoch_end(self) -> None:
+        self.log("val/loss", self.val_loss)
+        self.log_dict(self.val_metrics)
 
     def predict_step(self, batch: Batch | CutBatch, batch_index: int) -> tuple[Tensor, Tensor]:
         """Manifest indices `(batch,)` and probabilities `(batch, 36) float32`."""
@@ -90,7 +96,8 @@ class SignClassifier(pl.LightningModule):
             scheduler.step()
 
     def configure_optimizers(self) -> dict[str, Any]:
-        optimizer = build_optimizer(self.network, self.config.optimizer)
+        clips = self.config.trainer.gradient_clip is not None
+        optimizer = build_optimizer(self.network, self.config.optimizer, fused=not clips)
         epochs = self.trainer.max_epochs
         steps_per_epoch = max(1, int(self.trainer.estimated_stepping_batches) // epochs)
         return {

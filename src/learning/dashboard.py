@@ -73,7 +73,9 @@ class Dashboard(pl.Callback):
             captions = [f"{SIGNS[test.labels[place]]} read as {SIGNS[test.predicted[place]]}" for place in mistakes]
             writer.add_image("test/worst_mistakes", captioned_grid(pictures, captions), dataformats="HWC")
         logger = trainer.logger
-        hyperparameters = _hparams(data.cfg) | {"split.name": metrics["split"]}  # what "strictest" came to
+        leak = "leaked_test_percent"
+        # What "strictest" came to, and what it leaks, beside the figures.
+        hyperparameters = _hparams(data.cfg) | {"split.name": metrics["split"], f"split.{leak}": metrics[leak]}
         logger.log_hyperparams(hyperparameters, {name: metrics[name] for name in _HPARAM_FIGURES})
         logger.save()
         logger.finalize("success")

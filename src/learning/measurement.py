@@ -26,7 +26,7 @@ def measured(data: SignDataModule, test: Predictions, calibration: Calibration |
         calibration: the run's; None for a run that has none, whose calibrated figures are then None.
     """
     signers = data.manifest.signers[test.indices]
-    units = units_of(signers, data.groups[test.indices])
+    units = units_of(signers, data.groups[test.indices], data.split.name)
     ends = intervals(test.labels, test.predicted, units)
     figures: dict[str, Any] = {f"test/{name}": value for name, value in test.scores().items()}
     for name in ("accuracy", "handshape_accuracy"):
@@ -76,7 +76,7 @@ def write_scores(folder: Path, data: SignDataModule, test: Predictions, prefix: 
     classes = class_scores(test.labels, test.predicted)
     _write(folder / f"{prefix}{run_folder.CLASSES}", ClassScore, classes)
     signers, sources = data.manifest.signers[test.indices], data.manifest.sources[test.indices]
-    groups = group_scores(test.labels, test.predicted, signers, sources, data.groups[test.indices])
+    groups = group_scores(test.labels, test.predicted, signers, sources, data.groups[test.indices], data.split.name)
     _write(folder / f"{prefix}{run_folder.GROUPS}", GroupScore, groups)
 
 

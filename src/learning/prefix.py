@@ -8,6 +8,7 @@ validation and test images. One pass serves every cut that a schedule, or a whol
 import hashlib
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +27,7 @@ from src import hardware
 from src.data.datamodule import SignDataModule
 from src.data.loading import Batch, CutBatch, Draw, EpochSampler, PixelDataset, as_it_is, limit_threads
 from src.errors import UserError
-from src.learning.activations import PLAIN, Part, Shelf, filling, make_room
+from src.learning.activations import PLAIN, Part, Shelf, ViewWriter, filling, make_room
 from src.learning.policy import FreezePolicy
 from src.nets.stages import StagedNetwork
 from src.progress import progress
@@ -228,9 +229,17 @@ class CachedPrefix:
         total = sum(len(images) for images in passes.values())
         seconds = dict.fromkeys(cuts, 0.0)
         title = f"frozen stages, {len(passes)} views of {max(len(images) for images in passes.values())} images"
-        with progress(title, total) as advance:
+        closed: list[Future[None]] = []
+        # The disk takes its time to say that a view is there; the next view is computed meanwhile.
+        with progress(title, total) as advance, ThreadPoolExecutor(1) as closing:
             for view, images in passes.items():
-                self._fill_view(trainer, network, view, images, lacking, parts, seconds, advance)
+                writers = {cut: self.shelf(cut).writer(view, parts[cut]) for cut, v in sorted(lacking) if v == view}
+                try:
+                    self._fill_view(trainer, network, view, images, lacking, writers, seconds, advance)
+                finally:  # what is done is done, also for a job that is stopped
+                    closed += [closing.submit(writer.close) for writer in writers.values()]
+            for writer in closed:
+                writer.result()
         for cut in cuts:
             self.shelf(cut).describe(parts[cut], seconds[cut] / total)
             self.shelf(cut).touch()
@@ -259,30 +268,24 @@ class CachedPrefix:
         view: int,
         images: np.ndarray,
         lacking: dict[tuple[int, int], np.ndarray],
-        parts: dict[int, tuple[Part, ...]],
+        writers: dict[int, ViewWriter],
         seconds: dict[int, float],
         advance: Any,
     ) -> None:
-        cuts = sorted(cut for cut, v in lacking if v == view)
         # Whether a row is lacking, by cut and place in the manifest.
-        is_lacking = {cut: np.isin(images, lacking[cut, view]) for cut in cuts}
-        writers = {cut: self.shelf(cut).writer(view, parts[cut]) for cut in cuts}
+        is_lacking = {cut: np.isin(images, lacking[cut, view]) for cut in writers}
         done, mark = 0, time.perf_counter()
-        try:
-            for batch in self._batches(view, images):
-                count = min(self.cfg.datamodule.batch_size, len(images) - done)
-                here = slice(done, done + count)
-                for cut, crossing in self._through(trainer, network, batch.images, cuts):
-                    seconds[cut] += time.perf_counter() - mark
-                    chosen = np.flatnonzero(is_lacking[cut][here])
-                    if len(chosen):
-                        rows = torch.from_numpy(chosen).to(crossing[0].device)
-                        writers[cut].write(images[here][chosen], [part[rows] for part in crossing])
-                done, mark = done + count, time.perf_counter()
-                advance(count)
-        finally:  # what is done is done, also for a job that is stopped
-            for writer in writers.values():
-                writer.close()
+        for batch in self._batches(view, images):
+            count = min(self.cfg.datamodule.batch_size, len(images) - done)
+            here = slice(done, done + count)
+            for cut, crossing in self._through(trainer, network, batch.images, list(writers)):
+                seconds[cut] += time.perf_counter() - mark
+                chosen = np.flatnonzero(is_lacking[cut][here])
+                if len(chosen):
+                    rows = torch.from_numpy(chosen).to(crossing[0].device)
+                    writers[cut].write(images[here][chosen], [part[rows] for part in crossing])
+            done, mark = done + count, time.perf_counter()
+            advance(count)
 
     def _batches(self, view: int, images: np.ndarray) -> Iterable[Batch]:
         """One view of some images in full batches, the last one filled up: its size would change the last bits."""

@@ -67,6 +67,7 @@ def train(cfg: DictConfig, run_dir: Path, resume: bool = False, swept: Sequence[
     quiet_lightning()
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     torch.set_num_threads(hardware.cores())
+    hardware.keep_freed_memory()
     precision = number_format(cfg)
     plain = OmegaConf.to_container(cfg, resolve=True)
 

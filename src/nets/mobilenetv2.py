@@ -8,7 +8,7 @@ import timm
 from torch import nn
 
 from src.errors import UserError
-from src.nets.depthwise import stride_afterwards
+from src.nets.quick_training import MeanOfPlaces, relu6_apart, stride_afterwards
 from src.nets.stages import Rescale, SequentialNetwork
 
 
@@ -24,9 +24,10 @@ def build_mobilenetv2(classes: int, name: str = "mobilenetv2_100", dropout: floa
         )
     backbone = timm.create_model(name, pretrained=False, num_classes=classes, drop_rate=dropout)
     stride_afterwards(backbone)
+    relu6_apart(backbone)
     stages: dict[str, nn.Module] = {"stem": nn.Sequential(backbone.conv_stem, backbone.bn1)}
     stages |= {f"block{number}": block for number, block in enumerate(backbone.blocks, start=1)}
-    stages["neck"] = nn.Sequential(backbone.conv_head, backbone.bn2, backbone.global_pool)
+    stages["neck"] = nn.Sequential(backbone.conv_head, backbone.bn2, MeanOfPlaces())
     stages["head"] = nn.Sequential(nn.Dropout(dropout), backbone.classifier)
     return SequentialNetwork(Rescale(backbone.default_cfg["mean"], backbone.default_cfg["std"]), stages)
 

@@ -31,6 +31,7 @@ class SourceLine:
         copies: images whose pixels an earlier image has.
         near: images with a near-duplicate.
         in_burst: images with a neighbour in a run of frames.
+        repeated: images with any of these three.
         largest: images in the largest group of all three kinds.
         single_signer: signs shown by one signer alone.
         disagreeing: groups of near-duplicates with two labels.
@@ -43,6 +44,7 @@ class SourceLine:
     copies: int
     near: int
     in_burst: int
+    repeated: int
     largest: int
     single_signer: int
     disagreeing: int
@@ -69,6 +71,7 @@ def summary(audit: Audit) -> list[SourceLine]:
                 copies=int((found.exact[own] != own).sum()),
                 near=int((together["near"][own] > 1).sum()),
                 in_burst=int((together["burst"][own] > 1).sum()),
+                repeated=int((together["all"][own] > 1).sum()),
                 largest=int(together["all"][own].max()),
                 single_signer=sum(name == source for name, _ in audit.single_signer),
                 disagreeing=sum(source in (sources[p.first], sources[p.second]) for p in audit.disagreements),
@@ -82,20 +85,23 @@ def show(audit: Audit, console: Console | None = None) -> None:
     """Print the summary, the worst doubts and the groups that disagree."""
     console = console or Console()
     manifest = audit.collection.manifest
-    table = Table(title="Audit", box=box.SIMPLE_HEAD, title_style="bold", title_justify="left", pad_edge=False)
+    table = Table(title="Audit", box=box.SIMPLE_HEAD, title_style="bold", title_justify="left", padding=0)
     table.add_column("source", style="bold", no_wrap=True)
-    for column in (
-        "images", "left out", "copies", "near-\nduplicates", "in bursts", "largest\ngroup", "signs by\none signer",
-        "groups with\ntwo labels", "doubtful\nlabels",
+    for column in (  # a plain terminal has 80 columns
+        "images", "left\nout", "copies", "near-\ndupl.", "in\nbursts", "largest\ngroup", "by one\nsigner",
+        "two\nlabels", "doubt-\nful",
     ):  # fmt: skip
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for line in summary(audit):
         numbers = (line.left_out, line.copies, _share(line.near, line.images), _share(line.in_burst, line.images))
         more = (line.largest, line.single_signer, line.disagreeing, line.doubted)
         table.add_row(line.source, f"{line.images:,}", *(str(number or "·") for number in (*numbers, *more)))
     console.print(table)
     console.print(
-        f"  near-duplicates: fingerprints with a cosine of {NEAR:.2f} or more; in bursts: successive frame numbers",
+        f"  near-dupl.: fingerprints with a cosine of {NEAR:.2f} or more\n"
+        "  in bursts: frame numbers in a row; largest group: of all three kinds\n"
+        "  by one signer: signs of one person; two labels: groups under two signs\n"
+        "  doubtful: labels that other images speak against",
         style="dim",
         highlight=False,
     )

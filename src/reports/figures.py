@@ -50,8 +50,9 @@ def confusion_figure(labels: np.ndarray, predicted: np.ndarray, title: str) -> "
 
     counts = confusion_counts(labels, predicted)
     share = 100 * counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
-    figure = Figure(figsize=(9.5, 9), layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=(9.5, 9))
+    # Fixed margins: every label has a length known beforehand, and finding a layout takes half of the drawing.
+    axes = figure.add_axes((0.06, 0.06, 0.93, 0.86))
     # Right answers in blue, mistakes in red: what one looks for stands out, however rare it is.
     right = np.eye(NUM_SIGNS, dtype=bool)
     colours = np.where(right[..., None], colormaps["Blues"](share / 100), colormaps["Reds"](np.sqrt(share / 100)))

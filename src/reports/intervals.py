@@ -1,8 +1,9 @@
 """How far a figure could have come out otherwise: 95 % intervals by drawing whole people, or whole bursts, again.
 
-Frames of one burst are one observation, whatever their number, so frames are never drawn singly. Where a test set names
-enough signers, signers are drawn: the interval then speaks for other people whom the network knows as well, or as
-little, as these. Otherwise near-duplicate groups are drawn, and it speaks only for other pictures of the same people.
+Frames of one burst are one observation, whatever their number, so frames are never drawn singly. What is drawn is what
+the protocol promises: where the tested people were not trained on (`NEW_PEOPLE`) and there are enough of them, signers,
+and the interval speaks for other people; where they were, near-duplicate groups, and it speaks for other pictures of
+the same people.
 
 The interval is Hesterberg's expanded percentile interval (2015, "What Teachers Should Know About the Bootstrap", The
 American Statistician 69(4), section 5.3): for n units the percentiles are taken at Φ(-√(n/(n-1)) · t(97.5 %, n-1))
@@ -24,6 +25,8 @@ CONFIDENCE = 0.95
 FEWEST_UNITS = 5
 
 SIGNERS, GROUPS = "signers", "near-duplicate groups"
+# Protocols whose test set is not promised to show the people of training.
+NEW_PEOPLE = ("signer", "source", "everything")
 
 _DRAWS = 10_000
 _DRAWS_OF_MANY = 2_000  # the percentiles of many units lie where this many draws are plenty
@@ -71,20 +74,23 @@ class GroupScore:
     units: int
 
 
-def units_of(signers: np.ndarray, groups: np.ndarray | None) -> Units:
+def units_of(signers: np.ndarray, groups: np.ndarray | None, split: str) -> Units:
     """What to draw again for the images of one test set.
 
     Args:
         signers: `(images,) str`, "" where unknown.
         groups: `(images,) int64` near-duplicate groups, or None where they are not known.
+        split: the protocol.
     """
     names, of_image = np.unique(np.asarray(signers, dtype=str), return_inverse=True)
     known = len(names) - int("" in names)
-    if "" not in names and known >= FEWEST_UNITS:
+    if split in NEW_PEOPLE and "" not in names and known >= FEWEST_UNITS:
         note = f"95 % interval over {known} signers, whole people drawn again."
         return Units(SIGNERS, of_image, known, note)
     who = (
-        "the images of the test set name no signer"
+        f"split={split} tests the people that were trained on"
+        if split not in NEW_PEOPLE
+        else "the images of the test set name no signer"
         if not known
         else f"the test set names {known} {'signer' if known == 1 else 'signers'}, fewer than {FEWEST_UNITS}"
         if "" not in names
@@ -123,7 +129,12 @@ def intervals(labels: np.ndarray, predicted: np.ndarray, units: Units) -> dict[s
 
 
 def group_scores(
-    labels: np.ndarray, predicted: np.ndarray, signers: np.ndarray, sources: np.ndarray, groups: np.ndarray | None
+    labels: np.ndarray,
+    predicted: np.ndarray,
+    signers: np.ndarray,
+    sources: np.ndarray,
+    groups: np.ndarray | None,
+    split: str,
 ) -> list[GroupScore]:
     """The accuracy of every signer, then of every source, the best first.
 
@@ -132,6 +143,7 @@ def group_scores(
         signers: `(images,) str` as `source:signer`, "" where unknown.
         sources: `(images,) str`.
         groups: `(images,) int64` near-duplicate groups, or None.
+        split: the protocol.
     """
     right = labels == predicted
     scores: list[GroupScore] = []
@@ -140,7 +152,7 @@ def group_scores(
         for name in sorted(set(names) - {""}):
             chosen = np.flatnonzero(names == name)
             # Within one signer only pictures can be drawn again, within a source its signers where they suffice.
-            units = units_of(signers[chosen], groups[chosen] if groups is not None else None)
+            units = units_of(signers[chosen], groups[chosen] if groups is not None else None, split)
             low = high = None
             if units.name and 0 < right[chosen].mean() < 1:
                 low, high = (float(end[0]) for end in _share_interval(right[chosen, None], units))

@@ -13,6 +13,12 @@ SEEN = {
 }
 
 
+def leak(metrics: Mapping[str, Any]) -> str:
+    """What a figure leaks, to be put behind its protocol; "" for nothing, or for a run that did not compare."""
+    leaked = metrics.get("leaked_test_percent")
+    return f", {leaked:.0f}% of the test images with a near-duplicate in training" if leaked else ""
+
+
 def promise(metrics: Mapping[str, Any]) -> str:
     """One sentence: what the figure of a run does and does not promise.
 

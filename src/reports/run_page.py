@@ -64,7 +64,9 @@ def write(run: Path, album: Album | None, without_pictures: str = "") -> Path:
     right = answers.right
     file = run / run_folder.REPORT
     stages = run_folder.read_rows(run / run_folder.STAGES)
-    groups = group_scores(answers.labels, answers.predicted, answers.signers, answers.sources, answers.groups)
+    groups = group_scores(
+        answers.labels, answers.predicted, answers.signers, answers.sources, answers.groups, metrics["split"]
+    )
     values = {
         "title": _title(metrics, len(stages)),
         "run": run.name,
@@ -72,6 +74,7 @@ def write(run: Path, album: Album | None, without_pictures: str = "") -> Path:
         "box": _box(metrics),
         "headlines": _headlines(metrics),
         "lacking": [what for key, what in _LACKING.items() if key not in metrics],
+        "elsewhere": _elsewhere(run, metrics),
         "curves": _curves(run, metrics),
         "stages": stages,
         "confusion": _confusion(answers),
@@ -119,6 +122,25 @@ def _headlines(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
         low, high = metrics.get(f"{key}_ci_low"), metrics.get(f"{key}_ci_high")
         shown.append({"key": key, "name": name, "meaning": meaning, "value": metrics[key], "low": low, "high": high})
     return shown
+
+
+def _elsewhere(run: Path, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The run's own test, then every other that it was scored on; nothing where there is none."""
+    others = run_folder.read_evaluations(run)
+    return [
+        {
+            "own": one is metrics,
+            "sources": one["sources"].replace(",", ", "),
+            "tested": f"split={one['split']}" + (f", {one['holdout'].replace(',', ', ')}" if one["holdout"] else ""),
+            "images": one["test_images"],
+            "accuracy": one["test/accuracy"],
+            "low": one.get("test/accuracy_ci_low"),
+            "high": one.get("test/accuracy_ci_high"),
+            "handshape": one.get("test/handshape_accuracy"),
+            "leaked": one.get("leaked_test_percent"),
+        }
+        for one in ([metrics, *others] if others else [])
+    ]
 
 
 def _curves(run: Path, metrics: Mapping[str, Any]) -> list[tuple[str, Any]]:

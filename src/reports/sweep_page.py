@@ -1,26 +1,14 @@
 """The page of sweeps: accuracy against trained stages for seen and unseen signers on one axis, and against its cost."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from src.reports.charts import COLOURS, Series, line_chart, number, percent
 from src.reports.pages import write_page
-from src.reports.promises import line_name, promise
-from src.reports.sweep_runs import Configuration, mean_sd, read_sweep
+from src.reports.sweep_runs import Configuration, Line, lines_of, mean_sd, read_sweep, trained_stages
 
 _COLUMNS = {"accuracy": "accuracy", "f1": "macro F1", "handshape": "handshape", "ece": "calibration error"}
-
-
-@dataclass(frozen=True)
-class _Line:
-    """The configurations of one protocol that differ in what they train."""
-
-    name: str
-    members: list[Configuration]
-    protocol: str
-    promise: str
 
 
 def write(folders: Sequence[Path], file: Path) -> Path:
@@ -30,7 +18,7 @@ def write(folders: Sequence[Path], file: Path) -> Path:
         UserError: a folder holds no runs, or the page cannot be written.
     """
     configurations = [one for folder in folders for one in read_sweep(folder)]
-    lines = _lines(configurations)
+    lines = lines_of(configurations)
     runs = [run for one in configurations for run in one.runs]
     rows = _rows(lines)
     values = {
@@ -54,7 +42,7 @@ def write(folders: Sequence[Path], file: Path) -> Path:
     return file
 
 
-def _title(lines: Sequence[_Line], runs: Sequence[Mapping[str, Any]]) -> str:
+def _title(lines: Sequence[Line], runs: Sequence[Mapping[str, Any]]) -> str:
     models = " and ".join(sorted({str(run["model"]) for run in runs}))
     if not runs:
         return "A sweep without a finished run"
@@ -62,34 +50,8 @@ def _title(lines: Sequence[_Line], runs: Sequence[Mapping[str, Any]]) -> str:
     return f"{models}: which stages to train" + (" for seen and for unseen signers" if len(seen) == 2 else "")
 
 
-def _lines(configurations: Sequence[Configuration]) -> list[_Line]:
-    """One line a protocol and whatever else was varied beside the freezing."""
-    found: dict[tuple[str, str], _Line] = {}
-    several_models = len({run["model"] for one in configurations for run in one.runs}) > 1
-    for one in configurations:
-        if not one.runs:
-            continue
-        first = one.runs[0]
-        # The protocol names these already; what sets the number of trained stages is the axis.
-        others = {k: v for k, v in one.settings.items() if not k.startswith(("freeze", "split"))}
-        if several_models and "model" not in others:
-            others = {"model": first["model"], **others}
-        if len({run["holdout"] for run in one.runs}) > 1:  # the seed drew another signer each time
-            first = {**first, "holdout": ""}
-        more, protocol = " ".join(others.values()), line_name(first)
-        line = _Line(" · ".join(filter(None, (more, protocol))), [], protocol, promise(one.runs[0]))
-        found.setdefault((protocol, more), line).members.append(one)
-    for line in found.values():
-        line.members.sort(key=_trained)
-    return list(found.values())
-
-
-def _trained(configuration: Configuration) -> int:
-    return int(configuration.runs[0]["stages_trained"])
-
-
 def _box(
-    configurations: Sequence[Configuration], lines: Sequence[_Line], runs: Sequence[Mapping[str, Any]]
+    configurations: Sequence[Configuration], lines: Sequence[Line], runs: Sequence[Mapping[str, Any]]
 ) -> list[tuple[str, str]]:
     def every(key: str) -> str:
         return "; ".join(sorted({str(run[key]).replace(",", " + ") for run in runs}))
@@ -108,10 +70,10 @@ def _box(
     ]
 
 
-def _against_stages(lines: Sequence[_Line]) -> Any:
+def _against_stages(lines: Sequence[Line]) -> Any:
     series = []
     for place, line in enumerate(lines):
-        figures = [(_trained(one), one.values("test/accuracy"), one) for one in line.members]
+        figures = [(trained_stages(one), one.values("test/accuracy"), one) for one in line.members]
         points = [(float(stages), mean_sd(values)[0]) for stages, values, _ in figures]
         labels = [
             f"{line.name}: {stages} trained ({one.runs[0]['stages_trained_names'].replace('+', ', ')}), {_mean(values)}"
@@ -134,15 +96,17 @@ def _against_stages(lines: Sequence[_Line]) -> Any:
     )
 
 
-def _against_cost(lines: Sequence[_Line]) -> Any:
+def _against_cost(lines: Sequence[Line]) -> Any:
     series = []
     for place, line in enumerate(lines):
         points, labels, spread = [], [], []
         for one in line.members:
-            seconds, accuracy = mean_sd(one.values("seconds"))[0], mean_sd(one.values("test/accuracy"))
+            seconds, accuracy = mean_sd(one.seconds)[0], mean_sd(one.values("test/accuracy"))
             points.append((seconds, accuracy[0]))
             spread.append(accuracy[1])
-            labels.append(f"{line.name}: {_trained(one)} stages, {seconds:.0f} s, {_mean(one.values('test/accuracy'))}")
+            labels.append(
+                f"{line.name}: {trained_stages(one)} stages, {seconds:.0f} s, {_mean(one.values('test/accuracy'))}"
+            )
         series.append(Series(line.name, points, spread, labels, joined=False, colour=place))
     said = "; ".join(f"{one.name}: " + ", ".join(f"{x:.0f} s {y:.1%}" for x, y in one.points) for one in series)
     return line_chart(
@@ -162,7 +126,7 @@ def _mean(values: Sequence[float]) -> str:
     return f"{100 * mean:.1f}" + (f" ± {100 * sd:.1f}" if len(values) > 1 else "") + "\u00a0%"
 
 
-def _best(line: _Line) -> dict[str, Any] | None:
+def _best(line: Line) -> dict[str, Any] | None:
     """The most accurate configuration of a line that has several, and whether the next could be as good."""
     if len(line.members) < 2:
         return None
@@ -172,9 +136,9 @@ def _best(line: _Line) -> dict[str, Any] | None:
     apart = mean - other > sd + other_sd and min(len(first.runs), len(second.runs)) > 1
     return {
         "line": line.name,
-        "stages": _trained(first),
+        "stages": trained_stages(first),
         "accuracy": _mean(first.values("test/accuracy")),
-        "second": _trained(second),
+        "second": trained_stages(second),
         "second_accuracy": _mean(second.values("test/accuracy")),
         "apart": apart,
     }
@@ -184,7 +148,7 @@ def _keys(configurations: Sequence[Configuration]) -> list[str]:
     return list(dict.fromkeys(key for one in configurations for key in one.settings))
 
 
-def _rows(lines: Sequence[_Line]) -> list[dict[str, Any]]:
+def _rows(lines: Sequence[Line]) -> list[dict[str, Any]]:
     def summary(configuration: Configuration, figure: str) -> tuple[float, float] | None:
         there = [float(run[figure]) for run in configuration.runs if run.get(figure) is not None]
         return mean_sd(there) if len(there) == len(configuration.runs) else None
@@ -194,14 +158,14 @@ def _rows(lines: Sequence[_Line]) -> list[dict[str, Any]]:
             "line": line.name,
             "colour": place % COLOURS,
             "settings": one.settings,
-            "stages": _trained(one),
+            "stages": trained_stages(one),
             "parameters": int(one.runs[0]["parameters_trained"]),
             "runs": len(one.runs),
             "accuracy": summary(one, "test/accuracy"),
             "f1": summary(one, "test/f1_macro"),
             "handshape": summary(one, "test/handshape_accuracy"),
             "ece": summary(one, "test/ece_calibrated"),
-            "seconds": summary(one, "seconds"),
+            "seconds": mean_sd(one.seconds),
             "saved": one.saved_seconds,
         }
         for place, line in enumerate(lines)

@@ -1,4 +1,4 @@
-"""The runs of a multirun folder, gathered into configurations that differ in their seed alone."""
+"""The runs of a multirun folder, gathered into configurations that differ in their seed alone, and these into lines."""
 
 import json
 import math
@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from src.errors import UserError
+from src.reports.promises import line_name, promise
 from src.run_folder import FAILURE_FILE, METRICS
 
 
@@ -37,6 +38,11 @@ class Configuration:
     def values(self, figure: str) -> list[float]:
         """One figure of every finished run."""
         return [float(run[figure]) for run in self.runs]
+
+    @property
+    def seconds(self) -> list[float]:
+        """What every finished run took, less filling the cache: whichever run comes first does that for the others."""
+        return [float(run["seconds"]) - float(run.get("cache_fill_seconds", 0.0)) for run in self.runs]
 
     @property
     def saved_seconds(self) -> float:
@@ -84,6 +90,60 @@ def read_sweep(folder: Path) -> list[Configuration]:
         else:
             configuration.unfinished.append(run.name)
     return sorted(configurations.values(), key=_order)
+
+
+def trained_stages(configuration: Configuration) -> int:
+    """How many stages its runs train, the head too."""
+    return int(configuration.runs[0]["stages_trained"])
+
+
+@dataclass(frozen=True)
+class Line:
+    """The configurations of one protocol that differ in what they train: a line of a chart.
+
+    Attributes:
+        name: the protocol, what it leaks, and whatever else was varied.
+        members: those with fewer trained stages first; each has a finished run.
+        protocol: in a few words.
+        promise: what a figure of it promises and what not, a sentence.
+    """
+
+    name: str
+    members: list[Configuration]
+    protocol: str
+    promise: str
+
+
+def lines_of(configurations: Sequence[Configuration]) -> list[Line]:
+    """One line a protocol and whatever else was varied beside the freezing."""
+    found: dict[tuple[str, str], list[Configuration]] = {}
+    several_models = len({run["model"] for one in configurations for run in one.runs}) > 1
+    for one in configurations:
+        if not one.runs:
+            continue
+        first = one.runs[0]
+        # The protocol names these already; what sets the number of trained stages is the axis.
+        others = {k: v for k, v in one.settings.items() if not k.startswith(("freeze", "split"))}
+        if several_models and "model" not in others:
+            others = {"model": first["model"], **others}
+        if len({run["holdout"] for run in one.runs}) > 1:  # the seed drew another signer each time
+            first = {**first, "holdout": ""}
+        found.setdefault((line_name(first), " ".join(others.values())), []).append(one)
+    lines = []
+    for (protocol, more), members in found.items():
+        members.sort(key=trained_stages)
+        runs = [run for one in members for run in one.runs]
+        leaked = [float(run.get("leaked_test_percent") or 0) for run in runs]
+        name = " · ".join(filter(None, (more, protocol, f"leaks {leaks}" if (leaks := leak_range(leaked)) else "")))
+        lines.append(Line(name, members, protocol, promise(runs[0])))
+    return lines
+
+
+def leak_range(leaked: Sequence[float]) -> str:
+    """ "61 %" or "58 to 61 %" of some runs' leaked percentages; "" where none leaks."""
+    if not any(leaked):
+        return ""
+    return " to ".join(dict.fromkeys(f"{percent:.0f}" for percent in (min(leaked), max(leaked)))) + " %"
 
 
 def _is_seed(key: str) -> bool:

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from src.data.manifest import Manifest
 from src.data.split import PARTS, Split
+from src.reports.promises import leak
 from src.run_folder import REPORT
 
 _SHOWN_FIGURES = (
@@ -166,9 +167,7 @@ def print_evaluation(metrics: Mapping[str, Any], file: Path, console: Console | 
 def protocol(metrics: Mapping[str, Any]) -> str:
     """The protocol that a run's figures were taken by, in a line, with what it leaks."""
     holdout = f" with {metrics['holdout']} held out" if metrics["holdout"] else ""
-    leaked = metrics["leaked_test_percent"]
-    leaks = f", {leaked:.0f}% of the test images with a near-duplicate in training" if leaked else ""
-    return f"Result on {metrics['sources']}, split={metrics['split']}{holdout}{leaks}"
+    return f"Result on {metrics['sources']}, split={metrics['split']}{holdout}{leak(metrics)}"
 
 
 def _interval(metrics: Mapping[str, Any]) -> str:

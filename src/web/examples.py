@@ -15,7 +15,8 @@ from src.web.live import GUIDE_SHARE
 from src.writing import replacing_whole
 
 PICTURES = "LPQH5"
-WORD = "FLIP"
+WORD = "CLIP"  # without 0, O, 2, V, 6, W, 9 and F, of which no picture tells one from the other
+CAMERA_FRAME_SECONDS = 0.1
 _SEED = 70_003  # a person that no training set of this project draws
 _PACE = Pace(letter_seconds=1.2)
 
@@ -50,8 +51,12 @@ def example_film(folder: Path) -> Path:
 
 
 def camera_frames(text: str = WORD) -> Iterator[Frame]:
-    """The same word as a camera would see it: the hand fills the guide box."""
+    """The same word as the page's camera would see it: the hand fills the guide box, ten frames a second."""
     margin = round(FILM_SIDE_PX * (1 / GUIDE_SHARE - 1) / 2)
+    next_frame = 0.0
     for frame in frames_of(text, hands(text), _PACE, np.random.default_rng(1)):
+        if frame.seconds < next_frame:
+            continue
+        next_frame += CAMERA_FRAME_SECONDS
         around = cv2.copyMakeBorder(frame.pixels, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
         yield Frame(frame.seconds, around)

@@ -15,7 +15,6 @@ from src.web.live import LiveReading
 STYLE = Path(__file__).with_name("style.css")
 CHART_ADDRESS = "chart.jpg"
 MOST_FILE_BYTES = 100 * 1024**2
-_FRAME_SECONDS = 0.1
 _HINT = "Allow the camera, press Record and hold one hand in the box. Nothing is kept."
 _VISITORS = 8
 _CLEAN_SECONDS = (300, 1800)  # how often dropped files are looked through, and how old they may become
@@ -61,11 +60,8 @@ def build_page(recognizer: Recognizer, folder: Path) -> gr.Blocks:
     def play(reading: LiveReading) -> Iterator[tuple]:
         """The example in the camera's place, at the speed of a camera."""
         reading.clear()
-        begun, next_frame = monotonic(), 0.0
+        begun = monotonic()
         for frame in examples.camera_frames():
-            if frame.seconds < next_frame:
-                continue
-            next_frame += _FRAME_SECONDS
             sleep(max(0.0, begun + frame.seconds - monotonic()))
             reading.look(recognizer, frame.pixels, frame.seconds)
             yield gr.update(visible=False), gr.update(value=shown.stand_in(frame.pixels), visible=True), *show(reading)
@@ -125,7 +121,7 @@ def build_page(recognizer: Recognizer, folder: Path) -> gr.Blocks:
             look,
             [camera, reading],
             [answer, text],
-            stream_every=_FRAME_SECONDS,
+            stream_every=examples.CAMERA_FRAME_SECONDS,
             concurrency_limit=_VISITORS,
             show_progress="hidden",
             api_visibility="private",

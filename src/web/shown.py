@@ -10,6 +10,7 @@ import numpy as np
 from src.inference.answers import NOT_SURE
 from src.inference.recognizer import About
 from src.inference.spelling import Letter
+from src.reports.promises import leak
 from src.signs.labels import INDEX_OF
 
 # As src.synthetic.dataset.chart draws it.
@@ -128,7 +129,7 @@ def about_line(about: About) -> str:
     measured = ""
     if record.get("test/accuracy") is not None:
         by_signer = record.get("split") == "signer"
-        whose = "people it never saw" if by_signer else f"split={escape(str(record.get('split')))}"
+        whose = "people it never saw" if by_signer else f"split={escape(str(record.get('split')))}{leak(record)}"
         measured = f": {record['test/accuracy']:.0%} right on {escape(str(record.get('sources')))}, {whose}"
     warning = " It knows rendered hands only; on real ones it errs more often." * (record.get("sources") == "rendered")
     return f'<div class="fs-about">Network <b>{escape(about.name)}</b>{measured}.{warning}</div>'

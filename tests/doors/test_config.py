@@ -148,7 +148,7 @@ def test_every_door_explains_itself_without_torch(door: str) -> None:
 def test_run_folders_are_named_by_what_was_changed() -> None:
     assert run_name("freeze.k=2,seed=3") == "k-2__seed-3"
     assert run_name("model.weights=/a/b/c.safetensors,datamodule.sources=[x,y]") == "weights-c.safetensors__sources-x+y"
-    assert run_name("+frozen_layers=recipe") == "default"
+    assert run_name("+frozen_layers=seen") == "default"
     assert "/" not in run_name("datamodule.root=../../x y")
     long = run_name(",".join(f"augmentation.transforms{n}=something" for n in range(20)))
     assert len(long) < 140

@@ -11,10 +11,12 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from src import evaluate, predict
+from src.inference.answers import print_about
 from src.inference.pictures import Crop, crop_named, find_pictures, read_pictures
-from src.inference.recognizer import open_recognizer, ranked, signs_named
+from src.inference.recognizer import About, open_recognizer, ranked, signs_named
 from src.inference.video import VideoFile
 from src.run_folder import CALIBRATION
 from src.signs.labels import INDEX_OF, LETTERS, SIGNS
@@ -238,6 +240,13 @@ def test_a_camera_is_watched_until_it_is_told_to_stop(
     assert run.status == 0, run.err
     assert "text" in json.loads((tmp_path / "text.json").read_text())
     assert Camera.released
+
+
+def test_a_figure_by_a_leaking_split_never_stands_without_its_leak(capsys: pytest.CaptureFixture[str]) -> None:
+    record = {"test/accuracy": 0.98, "sources": "set", "split": "random", "leaked_test_percent": 61.2}
+    print_about(About("run", 64, "pad", 50, 1.0, None, record), Console())
+    said = "98.0% on set, split=random, 61% of the test images with a near-duplicate in training"
+    assert said in " ".join(capsys.readouterr().out.split())
 
 
 def test_help_answers_without_loading_a_network(capsys: pytest.CaptureFixture[str]) -> None:

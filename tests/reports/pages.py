@@ -1,7 +1,10 @@
 """Reading a page as a browser would: its figures, its references and whether its tags close."""
 
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
+
+_PHONE_PX = 500  # the narrowest window that a headless Chromium opens
 
 _VOID = {"meta", "link", "img", "br", "input", "hr"}
 _DRAWN = {"circle", "line", "rect", "polyline"}  # SVG elements that close themselves
@@ -59,3 +62,28 @@ class Page(HTMLParser):
         return all(reference.startswith("data:") for reference in self.references) and not any(
             word in self.source for word in words
         )
+
+
+def shown_on_a_phone(chromium: str, file: Path, scratch: Path, script: str = "") -> str:
+    """What a real browser makes of a page in a narrow window, without any network, after running `script` in it.
+
+    It asserts that nothing went wrong, nothing was asked for, and nothing is wider than the window.
+    """
+    wide = "document.body.dataset.tooWide = document.documentElement.scrollWidth > innerWidth;"
+    asked = "document.body.dataset.asked = performance.getEntriesByType('resource').map(r => r.name).join(' ');"
+    tried = scratch / "tried.html"
+    source = file.read_text(encoding="utf-8")
+    tried.write_text(source.replace("</body>", f"<script>{wide}{asked}{script}</script></body>"), encoding="utf-8")
+    shown = subprocess.run(
+        [
+            chromium, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
+            "--disable-background-networking", f"--user-data-dir={scratch}/profile", f"--window-size={_PHONE_PX},800",
+            "--host-resolver-rules=MAP * ~NOTFOUND", "--dump-dom", f"file://{tried}",
+        ],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert "CONSOLE" not in shown.stderr, shown.stderr
+    assert 'data-too-wide="false"' in shown.stdout
+    asked_for = shown.stdout.partition('data-asked="')[2].partition('"')[0]
+    assert all(address.startswith("data:") for address in asked_for.split())
+    return shown.stdout

@@ -1,22 +1,20 @@
 """The pages of runs and sweeps: figures as measured, no request, names shown as text."""
 
 import csv
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from src import run_folder
+from src import run_folder, sweep
 from src.errors import UserError
 from src.reports import run_page, sweep_page
 from src.reports.charts import ticks
 from src.reports.promises import promise
 from src.signs.labels import SIGNS
 from src.writing import write_csv, write_json, write_text
-from tests.reports.pages import Page
+from tests.reports.pages import Page, shown_on_a_phone
 
 EVIL = '"><script>alert(1)</script>'
 METRICS: dict[str, Any] = {
@@ -109,6 +107,23 @@ def test_a_run_of_an_earlier_version_has_a_page_that_says_what_it_lacks(tmp_path
     assert page.figures == {"test/accuracy": 0.8125, "test/f1_macro": 0.79, "test/accuracy_top3": 0.95}
 
 
+def test_a_run_scored_elsewhere_shows_both_figures_and_what_each_leaks(tmp_path: Path) -> None:
+    run = finished_run(tmp_path)
+    assert "Here and elsewhere" not in Page(run_page.write(run, None)).text
+    other = {"test/accuracy": 0.2345, "sources": f"far,{EVIL}", "split": "everything", "leaked_test_percent": None}
+    write_json(run / "evaluations" / "far.json", {**METRICS, **other, "holdout": "", "test_images": 4321})
+    write_json(run / "evaluations" / "as_trained.json", METRICS)
+    page = Page(run_page.write(run, None))
+    shown = page.text[page.text.index("Here and elsewhere") : page.text.index("What was trained, what")]
+    assert shown.index("81.2 %") < shown.index("23.4 %")
+    assert all(words in shown for words in ("split=signer, set:p1", "split=everything", "4,321", "not compared"))
+    assert shown.count("0.0 %") == 1
+    assert "<script>alert" not in page.source
+    write_text(run / "evaluations" / "far.json", "{")
+    with pytest.raises(UserError, match=r"far\.json is damaged"):
+        run_page.write(run, None)
+
+
 def test_a_page_without_pictures_says_why(tmp_path: Path) -> None:
     page = Page(run_page.write(finished_run(tmp_path), None, "No pictures, since they are gone."))
     assert "No pictures, since they are gone." in page.text
@@ -137,8 +152,12 @@ def sweep_folder(folder: Path, split: str, accuracies: dict[int, list[float]]) -
             run = folder / f"{stages}_{seed}"
             write_text(run / ".hydra" / "overrides.yaml", f"- freeze.k={stages - 1}\n- seed={seed}\n")
             own = {"stages_trained": stages, "seed": seed, "test/accuracy": accuracy, "seconds": 10.0 * stages}
+            if seed == 1:  # the first run fills the cache for the others
+                own |= {"seconds": own["seconds"] + 1000, "cache_fill_seconds": 1000.0}
             holdout = "set:p1" if split == "signer" else ""
-            write_json(run / run_folder.METRICS, {**METRICS, **own, "split": split, "holdout": holdout})
+            leaked = 50.0 + seed if split == "random" else 0.0
+            own |= {"split": split, "holdout": holdout, "leaked_test_percent": leaked}
+            write_json(run / run_folder.METRICS, {**METRICS, **own})
     return folder
 
 
@@ -151,12 +170,29 @@ def test_a_sweeps_page_shows_seen_and_unseen_signers_on_one_axis(tmp_path: Path)
     assert page.asks_for_nothing()
     chart = page.source[page.source.index('<svg class="chart"') : page.source.index("</svg>")]
     assert "unseen signers (split=signer, p1): 1 stages 45.0%, 3 stages 75.0%" in chart
-    assert "seen signers (split=random): 1 stages 60.0%, 3 stages 95.0%" in chart
+    assert "seen signers (split=random) · leaks 51 %: 1 stages 60.0%, 3 stages 95.0%" in chart
     assert chart.count('class="bar"') == 2 * 3  # two means of two runs each have a spread
     assert "45.0 ± 7.1 %" in page.text
+    assert "unseen signers (split=signer, p1): 10 s 45.0%, 30 s 75.0%" in page.source
     assert "95.0 %" in page.text
     assert "Failed: 9_bad" in page.text
     assert "<script>alert" not in page.source
+
+
+def test_two_sweeps_are_one_table_and_one_plot_and_say_what_a_random_split_leaks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unseen = sweep_folder(tmp_path / "unseen", "signer", {1: [0.4, 0.5], 3: [0.7, 0.8]})
+    seen = sweep_folder(tmp_path / "seen", "random", {1: [0.6, 0.7], 3: [0.95, 0.97]})
+    sweep.main([str(unseen), str(seen)])
+    printed = capsys.readouterr().out
+    assert "split=random: 51 to 52 % of the test images have a near-duplicate in training" in printed
+    assert all(shown in printed for shown in ("45.0 ± 7.1", "65.0 ± 7.1", "signer", "random"))
+    assert (unseen / "sweep.png").stat().st_size > 5000
+    rows = list(csv.DictReader((unseen / "sweep.csv").open(newline="")))
+    shown = [(row["split"], row["stages_trained"], row["leaked_test_percent_mean"]) for row in rows]
+    assert shown == [("signer", "1", "0"), ("signer", "3", "0"), ("random", "1", "51.5"), ("random", "3", "51.5")]
+    assert not (seen / "sweep.csv").exists()
 
 
 def test_a_sweep_without_a_finished_run_still_has_a_page(tmp_path: Path) -> None:
@@ -173,23 +209,22 @@ def test_ticks_are_round_few_and_enclose_the_values(low: float, high: float) -> 
     assert np.allclose(np.diff(marks), marks[1] - marks[0])
 
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-def test_a_browser_shows_the_page_without_an_error_and_sorts_its_table(tmp_path: Path) -> None:
+def test_a_browser_shows_a_runs_page_without_an_error_and_sorts_its_table(chromium: str, tmp_path: Path) -> None:
     file = run_page.write(finished_run(tmp_path / "run"), Pictures())
-    click = "<script>document.querySelector('table.sortable th button').click()</script></body>"
-    write_text(tmp_path / "clicked.html", file.read_text(encoding="utf-8").replace("</body>", click))
-    shown = subprocess.run(
-        [
-            str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
-            f"--user-data-dir={tmp_path}/profile", "--host-resolver-rules=MAP * ~NOTFOUND", "--dump-dom",
-            f"file://{tmp_path}/clicked.html",
-        ],
-        capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    assert "CONSOLE" not in shown.stderr, shown.stderr
-    table = shown.stdout[shown.stdout.index('class="sortable"') :]
+    shown = shown_on_a_phone(chromium, file, tmp_path, "document.querySelector('table.sortable th button').click()")
+    table = shown[shown.index('class="sortable"') :]
     assert 'aria-sort="ascending"' in table
     assert table.index('<th scope="row">0') < table.index('<th scope="row">9') < table.index('<th scope="row">A')
+
+
+def test_a_browser_shows_a_sweeps_page_without_an_error_and_sorts_its_table_by_figures(
+    chromium: str, tmp_path: Path
+) -> None:
+    unseen = sweep_folder(tmp_path / "unseen", "signer", {1: [0.4, 0.5], 3: [0.7, 0.8]})
+    seen = sweep_folder(tmp_path / "seen", "random", {1: [0.6], 3: [0.95]})
+    file = sweep_page.write([unseen, seen], tmp_path / "report.html")
+    by_accuracy = "[...document.querySelectorAll('table.sortable th')].find(th => th.textContent == 'accuracy')"
+    shown = shown_on_a_phone(chromium, file, tmp_path, f"{by_accuracy}.querySelector('button').click()")
+    table = shown[shown.index('table class="sortable') :]
+    places = [table.index(accuracy) for accuracy in ("45.0 ±", "60.0", "75.0 ±", "95.0")]
+    assert places == sorted(places)

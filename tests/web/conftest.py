@@ -1,25 +1,22 @@
-"""The page at work: served to this machine on a free port, looked at with a real Chromium where there is one."""
+"""The page at work: served to this machine on a free port."""
 
 import importlib.util
-import os
-import shutil
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
+
+from tests.conftest import BROWSER_REQUIRED
 
 if TYPE_CHECKING:
     from src.inference.recognizer import Recognizer
 
 # make test-web installs what these tests need; make test, which must be quick, goes without.
 MISSING = [name for name in ("gradio", "playwright") if importlib.util.find_spec(name) is None]
-collect_ignore_glob = ["test_*.py"] if MISSING else []
-
-REQUIRED = os.environ.get("FINGERSPELL_BROWSER") == "required"
+collect_ignore_glob = ["test_*.py"] if MISSING and not BROWSER_REQUIRED else []
 
 
 @pytest.fixture(scope="session")
@@ -48,12 +45,3 @@ def served(in_the_box: "Recognizer", tmp_path_factory: pytest.TempPathFactory) -
     server.should_exit = True
     thread.join(timeout=10)
     Image.MAX_IMAGE_PIXELS = pillow_limit
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """Where Chromium is; without one the test is skipped, or fails where FINGERSPELL_BROWSER=required."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        (pytest.fail if REQUIRED else pytest.skip)("no Chromium on this machine")
-    return str(Path(found))
