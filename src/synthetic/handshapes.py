@@ -93,6 +93,11 @@ def _across(finger: int, bone: int = 1, share: float = 0.5) -> tuple[Contact, ..
     return (Contact(_PAD, Spot(finger, bone, share, "back")),)
 
 
+def _from_behind(shape: Handshape) -> Handshape:
+    """The palm to the signer: how 1 to 5 are counted in American Sign Language, and what `gesture_images` shows."""
+    return replace(shape, yaw=shape.yaw + 180)
+
+
 _ROUND: dict[int, Finger] = {
     INDEX: (52, 0, 46, 24),
     MIDDLE: (50, 0, 48, 24),
@@ -116,6 +121,9 @@ _ONE = Handshape(
 )
 _TWO = Handshape((16, 46, 42, 48), (3, 10, 4, 3), (3, -7, 4, 3), *_CURLED.values(), contacts=_across(RING, share=0.35))
 _TWO_ON_NAIL = replace(_TWO, contacts=(Contact(_PAD, Spot(RING, 2, 0.4, "back")),))
+_THREE = Handshape(_OUT, (3, 11, 4, 3), (3, -7, 4, 3), *_CURLED.values())
+_FOUR = Handshape((12, 20, 48, 30), *_SPREAD.values(), contacts=(Contact(_PAD, PalmSpot(-13, 70, 14)),))
+_FIVE = Handshape((48, 8, 0, -4), *_SPREAD.values())
 _U = replace(_TWO, index=(3, -3.5, 4, 3), middle=(3, 3.5, 4, 3))
 _SIX = Handshape(
     (14, 44, 44, 26),
@@ -254,18 +262,20 @@ _RING = _tips_meet(INDEX, share=0.9)
 # The first way is the chart's; a signer takes one of a sign's ways for good.
 HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
     "0": (_O, replace(_O, yaw=46), replace(_O, yaw=72)),
-    "1": (_ONE, replace(_ONE, contacts=_across(MIDDLE, share=0.2), yaw=-14, roll=4)),
-    "2": (_TWO, _TWO_ON_NAIL),
+    "1": (_ONE, replace(_ONE, contacts=_across(MIDDLE, share=0.2), yaw=-14, roll=4), _from_behind(_ONE)),
+    "2": (_TWO, _TWO_ON_NAIL, _from_behind(_TWO)),
     "3": (
-        Handshape(_OUT, (3, 11, 4, 3), (3, -7, 4, 3), *_CURLED.values()),
+        _THREE,
         Handshape(_OUT, (3, 9, 4, 3), (3, -5, 4, 3), (62, -8, 112, 55), (62, -15, 110, 55)),
+        _from_behind(_THREE),
     ),
     "4": (
-        Handshape((12, 20, 48, 30), *_SPREAD.values(), contacts=(Contact(_PAD, PalmSpot(-13, 70, 14)),)),
-        Handshape((12, 20, 48, 30), *_SPREAD.values(), contacts=(Contact(_PAD, PalmSpot(-3, 76, 14)),)),
+        _FOUR,
+        replace(_FOUR, contacts=(Contact(_PAD, PalmSpot(-3, 76, 14)),)),
+        _from_behind(_FOUR),
     ),
-    "5": (Handshape((48, 8, 0, -4), *_SPREAD.values()),),
-    "6": (_SIX, replace(_SIX, contacts=(Contact(_PAD, Spot(LITTLE, 2, 0.6, "back")),))),
+    "5": (_FIVE, replace(_FIVE, thumb=(40, 14, 4, 0)), _from_behind(_FIVE)),
+    "6": (_SIX, replace(_SIX, contacts=(Contact(Spot(THUMB, 2, 0.9), Spot(LITTLE, 2, 0.9)),))),
     "7": (
         Handshape(
             (18, 44, 34, 22),
@@ -412,7 +422,7 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
     "V": (_TWO, _TWO_ON_NAIL),
     "W": (
         _W,
-        replace(_W, contacts=(Contact(_PAD, Spot(LITTLE, 2, 0.2, "back")),)),
+        replace(_W, contacts=(Contact(_PAD, Spot(LITTLE, 1, 0.35, "back")),)),
     ),
     "X": (_X, replace(_X, index=(34, 1, 66, 30), yaw=-52, roll=16), replace(_X, yaw=-8)),
     "Y": (
