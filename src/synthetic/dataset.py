@@ -34,7 +34,7 @@ from src.synthetic.skeleton import NUM_KEYPOINTS, Pose, forward
 # Parts of the caches' keys. Raise the first whenever any image would come out differently, the second when only signs
 # would, the third when only poses that are no signs would.
 RENDERER_VERSION = 3
-HANDSHAPES_VERSION = 3
+HANDSHAPES_VERSION = 4
 RANDOM_POSES_VERSION = 2
 POSES_VERSIONS = {"renderer": RENDERER_VERSION, "random_poses": RANDOM_POSES_VERSION}
 SOURCE = "rendered"

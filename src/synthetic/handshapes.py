@@ -15,6 +15,7 @@ from src.synthetic.contact import Contact, PalmSpot, Spot, meet
 from src.synthetic.signer import Signer
 from src.synthetic.skeleton import (
     INDEX,
+    JOINT_ANGLES,
     LITTLE,
     MIDDLE,
     NUM_ANGLES,
@@ -30,6 +31,10 @@ from src.synthetic.skeleton import (
 Finger = tuple[float, float, float, float]
 _THUMB_FREE = (0, 1, 2, 3)
 _SAMPLE_WOBBLE_DEG = 3.0
+# Sideways a knuckle moves through less than half the range of its bending, and habits are smaller in proportion:
+# fingers that are held together touch.
+_SIDEWAYS = [name.endswith("mcp_abduction") for name in JOINT_ANGLES]
+_HABIT_SHARE = np.where(_SIDEWAYS, 0.5, 1.0)
 _SAMPLE_TURN_DEG = (10.0, 8.0, 8.0)
 
 
@@ -452,7 +457,7 @@ def _settled(sign: str, signer: Signer) -> np.ndarray:
     """(22,) radians: the signer's own way to hold the sign, contacts met."""
     index = sign_index(sign)
     shape = handshape(sign, float(signer.variant[index]))
-    angles = within_limits(shape.angles + signer.habits[index])
+    angles = within_limits(shape.angles + signer.habits[index] * _HABIT_SHARE)
     settled = meet(angles, (*_THUMB_FREE, *shape.free), shape.contacts, signer.proportions, 12, shape.around)
     settled.setflags(write=False)
     return settled
@@ -474,7 +479,7 @@ def sign_pose(sign: str, signer: Signer, rng: np.random.Generator | None = None)
     angles = _settled(sign, signer)
     turn = np.radians([shape.yaw, shape.pitch, shape.roll]) + signer.stance[index]
     if rng is not None:
-        wobble = rng.normal(0.0, np.radians(_SAMPLE_WOBBLE_DEG), NUM_ANGLES)
+        wobble = rng.normal(0.0, np.radians(_SAMPLE_WOBBLE_DEG), NUM_ANGLES) * _HABIT_SHARE
         wobble[[WRIST_FLEXION, WRIST_ABDUCTION]] *= 4.0
         angles = within_limits(angles + wobble)
         angles = meet(angles, (*_THUMB_FREE, *shape.free), shape.contacts, signer.proportions, 2, shape.around)
