@@ -14,10 +14,7 @@ import hashlib
 import json
 import math
 import time
-import uuid
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +31,9 @@ from src.nets.mobilenetv2 import build_mobilenetv2
 from src.nets.stages import SequentialNetwork
 from src.nets.weights import load_weights
 from src.run_folder import commit
-from src.synthetic.dataset import RENDERER_VERSION, RandomPoses, RenderedSpec, random_poses
+from src.synthetic.dataset import POSES_VERSIONS, RandomPoses, RenderedSpec, random_poses
 from src.synthetic.skeleton import ANGLE_LIMITS, KEYPOINTS, NUM_ANGLES, NUM_KEYPOINTS
+from src.writing import replacing_whole
 
 # Rendered sets of the config have seeds below this: no person of theirs is ever met here.
 FIRST_RENDERING_SEED = 2**31
@@ -97,7 +95,7 @@ class Pretraining:
 
     def key(self, start: Path | None = None) -> str:
         """A short name of everything that decides the weights."""
-        text = json.dumps({**asdict(self), "renderer": RENDERER_VERSION, "start": _digest(start)}, sort_keys=True)
+        text = json.dumps({**asdict(self), **POSES_VERSIONS, "start": _digest(start)}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def trained(self, stages: tuple[str, ...], epoch: int) -> tuple[str, ...]:
@@ -177,7 +175,8 @@ def pretrain(
             "best": best,
             "best_tensors": best_tensors,
         }
-        _write_beside(checkpoint, partial(torch.save, state))
+        with replacing_whole(checkpoint) as beside:
+            torch.save(state, beside)
     _write_weights(output, best_tensors, recipe, best, start_digest)
     return best
 
@@ -422,11 +421,12 @@ def _write_weights(
         "started_from": f"the file with SHA-256 {start}" if start else "random weights",
         "recipe": json.dumps(asdict(recipe)),
         "seed": str(recipe.seed),
-        "renderer_version": str(RENDERER_VERSION),
+        "renderer_version": json.dumps(POSES_VERSIONS),
         "commit": commit(),
         "figures": json.dumps({name: round(value, 6) for name, value in figures.items()}),
     }
-    _write_beside(output, lambda file: file.write_bytes(_in_fixed_order(save(tensors, metadata))))
+    with replacing_whole(output) as beside:
+        beside.write_bytes(_in_fixed_order(save(tensors, metadata)))
 
 
 def _in_fixed_order(data: bytes) -> bytes:
@@ -437,16 +437,3 @@ def _in_fixed_order(data: bytes) -> bytes:
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text + data[end:]
-
-
-def _write_beside(file: Path, write: Callable[[Path], object]) -> None:
-    """Call `write` with a name beside `file`, then rename: nobody sees half a file."""
-    beside = file.with_name(f".{file.name}.{uuid.uuid4().hex[:12]}.part")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write(beside)
-        beside.replace(file)
-    except OSError as error:
-        raise UserError(f"{file} cannot be written: {error.strerror or error}.") from error
-    finally:
-        beside.unlink(missing_ok=True)

@@ -24,16 +24,19 @@ from src.data.manifest import ImageRecord
 from src.errors import UserError
 from src.signs.labels import NUM_SIGNS, SIGNS
 from src.synthetic.background import draw_background, skin_grain
-from src.synthetic.handshapes import random_pose, sign_pose
+from src.synthetic.handshapes import sign_pose
 from src.synthetic.photograph import compose, draw_camera, draw_lighting, expose, to_srgb
+from src.synthetic.random_poses import random_pose
 from src.synthetic.render import Camera, Lighting, render
 from src.synthetic.signer import Signer, chart_signer, draw_signer
 from src.synthetic.skeleton import NUM_KEYPOINTS, Pose, forward
 
 # Parts of the caches' keys. Raise the first whenever any image would come out differently, the second when only signs
-# would: poses that are no signs stay as they are.
-RENDERER_VERSION = 2
-HANDSHAPES_VERSION = 2
+# would, the third when only poses that are no signs would.
+RENDERER_VERSION = 3
+HANDSHAPES_VERSION = 4
+RANDOM_POSES_VERSION = 2
+POSES_VERSIONS = {"renderer": RENDERER_VERSION, "random_poses": RANDOM_POSES_VERSION}
 SOURCE = "rendered"
 NO_LABEL = -1
 
@@ -53,8 +56,8 @@ class RenderedSpec:
         seed: another seed is another set of people and pictures.
     """
 
-    images: int = 3600
-    signers: int = 100
+    images: int = 5400
+    signers: int = 150
     image_size_px: int = 128
     seed: int = 0
 
@@ -315,7 +318,7 @@ def random_poses(spec: RenderedSpec, cache_dir: Path, processes: int = 1) -> Ran
     Raises:
         UserError: the folder cannot be written.
     """
-    key = json.dumps({**asdict(spec), "images": None, "renderer": RENDERER_VERSION}, sort_keys=True)
+    key = json.dumps({**asdict(spec), "images": None, **POSES_VERSIONS}, sort_keys=True)
     folder = Path(cache_dir) / f"random_poses-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     files = [folder / f"{first:07d}.npz" for first in range(0, spec.images, _POSES_PER_FILE)]
     jobs = [(spec, str(file), number * _POSES_PER_FILE) for number, file in enumerate(files) if not file.exists()]

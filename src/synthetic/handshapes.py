@@ -14,8 +14,8 @@ from src.signs.labels import SIGNS, sign_index
 from src.synthetic.contact import Contact, PalmSpot, Spot, meet
 from src.synthetic.signer import Signer
 from src.synthetic.skeleton import (
-    ANGLE_LIMITS,
     INDEX,
+    JOINT_ANGLES,
     LITTLE,
     MIDDLE,
     NUM_ANGLES,
@@ -24,7 +24,6 @@ from src.synthetic.skeleton import (
     WRIST_ABDUCTION,
     WRIST_FLEXION,
     Pose,
-    Proportions,
     rotation,
     within_limits,
 )
@@ -32,10 +31,11 @@ from src.synthetic.skeleton import (
 Finger = tuple[float, float, float, float]
 _THUMB_FREE = (0, 1, 2, 3)
 _SAMPLE_WOBBLE_DEG = 3.0
+# Sideways a knuckle moves through less than half the range of its bending, and habits are smaller in proportion:
+# fingers that are held together touch.
+_SIDEWAYS = [name.endswith("mcp_abduction") for name in JOINT_ANGLES]
+_HABIT_SHARE = np.where(_SIDEWAYS, 0.5, 1.0)
 _SAMPLE_TURN_DEG = (10.0, 8.0, 8.0)
-# Of poses that are no signs: how many close all fingers together, and how many face anywhere at all.
-_TOGETHER_SHARE = 0.3
-_ANY_WAY_SHARE = 0.3
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,11 @@ def _across(finger: int, bone: int = 1, share: float = 0.5) -> tuple[Contact, ..
     return (Contact(_PAD, Spot(finger, bone, share, "back")),)
 
 
+def _from_behind(shape: Handshape) -> Handshape:
+    """The palm to the signer: how 1 to 5 are counted in American Sign Language, and what `gesture_images` shows."""
+    return replace(shape, yaw=shape.yaw + 180)
+
+
 _ROUND: dict[int, Finger] = {
     INDEX: (52, 0, 46, 24),
     MIDDLE: (50, 0, 48, 24),
@@ -121,6 +126,9 @@ _ONE = Handshape(
 )
 _TWO = Handshape((16, 46, 42, 48), (3, 10, 4, 3), (3, -7, 4, 3), *_CURLED.values(), contacts=_across(RING, share=0.35))
 _TWO_ON_NAIL = replace(_TWO, contacts=(Contact(_PAD, Spot(RING, 2, 0.4, "back")),))
+_THREE = Handshape(_OUT, (3, 11, 4, 3), (3, -7, 4, 3), *_CURLED.values())
+_FOUR = Handshape((12, 20, 48, 30), *_SPREAD.values(), contacts=(Contact(_PAD, PalmSpot(-13, 70, 14)),))
+_FIVE = Handshape((48, 8, 0, -4), *_SPREAD.values())
 _U = replace(_TWO, index=(3, -3.5, 4, 3), middle=(3, 3.5, 4, 3))
 _SIX = Handshape(
     (14, 44, 44, 26),
@@ -259,18 +267,20 @@ _RING = _tips_meet(INDEX, share=0.9)
 # The first way is the chart's; a signer takes one of a sign's ways for good.
 HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
     "0": (_O, replace(_O, yaw=46), replace(_O, yaw=72)),
-    "1": (_ONE, replace(_ONE, contacts=_across(MIDDLE, share=0.2), yaw=-14, roll=4)),
-    "2": (_TWO, _TWO_ON_NAIL),
+    "1": (_ONE, replace(_ONE, contacts=_across(MIDDLE, share=0.2), yaw=-14, roll=4), _from_behind(_ONE)),
+    "2": (_TWO, _TWO_ON_NAIL, _from_behind(_TWO)),
     "3": (
-        Handshape(_OUT, (3, 11, 4, 3), (3, -7, 4, 3), *_CURLED.values()),
+        _THREE,
         Handshape(_OUT, (3, 9, 4, 3), (3, -5, 4, 3), (62, -8, 112, 55), (62, -15, 110, 55)),
+        _from_behind(_THREE),
     ),
     "4": (
-        Handshape((12, 20, 48, 30), *_SPREAD.values(), contacts=(Contact(_PAD, PalmSpot(-13, 70, 14)),)),
-        Handshape((12, 20, 48, 30), *_SPREAD.values(), contacts=(Contact(_PAD, PalmSpot(-3, 76, 14)),)),
+        _FOUR,
+        replace(_FOUR, contacts=(Contact(_PAD, PalmSpot(-3, 76, 14)),)),
+        _from_behind(_FOUR),
     ),
-    "5": (Handshape((48, 8, 0, -4), *_SPREAD.values()),),
-    "6": (_SIX, replace(_SIX, contacts=(Contact(_PAD, Spot(LITTLE, 2, 0.6, "back")),))),
+    "5": (_FIVE, replace(_FIVE, thumb=(40, 14, 4, 0)), _from_behind(_FIVE)),
+    "6": (_SIX, replace(_SIX, contacts=(Contact(Spot(THUMB, 2, 0.9), Spot(LITTLE, 2, 0.9)),))),
     "7": (
         Handshape(
             (18, 44, 34, 22),
@@ -417,7 +427,7 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
     "V": (_TWO, _TWO_ON_NAIL),
     "W": (
         _W,
-        replace(_W, contacts=(Contact(_PAD, Spot(LITTLE, 2, 0.2, "back")),)),
+        replace(_W, contacts=(Contact(_PAD, Spot(LITTLE, 1, 0.35, "back")),)),
     ),
     "X": (_X, replace(_X, index=(34, 1, 66, 30), yaw=-52, roll=16), replace(_X, yaw=-8)),
     "Y": (
@@ -447,7 +457,7 @@ def _settled(sign: str, signer: Signer) -> np.ndarray:
     """(22,) radians: the signer's own way to hold the sign, contacts met."""
     index = sign_index(sign)
     shape = handshape(sign, float(signer.variant[index]))
-    angles = within_limits(shape.angles + signer.habits[index])
+    angles = within_limits(shape.angles + signer.habits[index] * _HABIT_SHARE)
     settled = meet(angles, (*_THUMB_FREE, *shape.free), shape.contacts, signer.proportions, 12, shape.around)
     settled.setflags(write=False)
     return settled
@@ -469,41 +479,9 @@ def sign_pose(sign: str, signer: Signer, rng: np.random.Generator | None = None)
     angles = _settled(sign, signer)
     turn = np.radians([shape.yaw, shape.pitch, shape.roll]) + signer.stance[index]
     if rng is not None:
-        wobble = rng.normal(0.0, np.radians(_SAMPLE_WOBBLE_DEG), NUM_ANGLES)
+        wobble = rng.normal(0.0, np.radians(_SAMPLE_WOBBLE_DEG), NUM_ANGLES) * _HABIT_SHARE
         wobble[[WRIST_FLEXION, WRIST_ABDUCTION]] *= 4.0
         angles = within_limits(angles + wobble)
         angles = meet(angles, (*_THUMB_FREE, *shape.free), shape.contacts, signer.proportions, 2, shape.around)
         turn = turn + rng.normal(0.0, np.radians(_SAMPLE_TURN_DEG))
     return Pose(angles, rotation(*turn), signer.left_handed)
-
-
-def random_angles(rng: np.random.Generator, proportions: Proportions) -> np.ndarray:
-    """(22,) radians of a valid pose that is no sign in particular.
-
-    Each finger is straight, curled or anything between; in some poses they close together, the way that most of what a
-    hand does is done (the first synergy of Santello et al., "Postural hand synergies for tool use", J. Neuroscience 18,
-    1998). The last joint follows the middle one; the thumb is kept out of the other fingers.
-    """
-    low, high = ANGLE_LIMITS.T
-    angles = rng.uniform(low, high)
-    curl = rng.beta(0.6, 0.6, 5)
-    if rng.random() < _TOGETHER_SHARE:
-        curl[:] = curl[0]
-    for finger in range(1, 5):
-        first = 4 * finger
-        angles[first] = (-10 + 95 * np.clip(curl[finger] + rng.normal(0, 0.18), 0, 1)) * np.pi / 180
-        angles[first + 2] = 108 * np.pi / 180 * np.clip(curl[finger] + rng.normal(0, 0.18), 0, 1)
-        angles[first + 3] = angles[first + 2] * rng.uniform(0.35, 0.75)
-        # A bent knuckle leaves little room sideways (tight collateral ligaments).
-        angles[first + 1] = angles[first + 1] * (1 - 0.8 * np.clip(angles[first] / 1.4, 0, 1)) * rng.uniform(0, 1)
-    angles[[WRIST_FLEXION, WRIST_ABDUCTION]] *= 0.5
-    return meet(within_limits(angles), _THUMB_FREE, (), proportions, rounds=4)
-
-
-def random_pose(rng: np.random.Generator, signer: Signer) -> Pose:
-    """A valid pose of this hand, turned any way that a hand is held before a camera, its inside forward most often."""
-    angles = random_angles(rng, signer.proportions)
-    any_way = rng.random() < _ANY_WAY_SHARE
-    yaw = rng.uniform(-np.pi, np.pi) if any_way else rng.normal(0.0, 0.7)
-    turn = rotation(yaw, rng.normal(0.0, 0.45), rng.normal(0.0, 0.6))
-    return Pose(angles, turn, signer.left_handed)

@@ -9,9 +9,12 @@ _GREY = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
 def draw_camera(rng: np.random.Generator, segmented: bool) -> Camera:
-    """Distance, crop and how much of the arm is there. A segmented picture is cut at the wrist and cropped tightly."""
-    distance = float(rng.uniform(380.0, 1100.0))
-    fill = float(rng.uniform(0.84, 1.0) if segmented else rng.uniform(0.5, 0.97))
+    """Distance, crop and how much of the arm is there. A segmented picture is cut at the wrist and cropped tightly.
+
+    Others frame the hand as somebody does who holds it in a guide box at an arm's length from a webcam.
+    """
+    distance = float(rng.uniform(440.0, 1100.0))
+    fill = float(rng.uniform(0.84, 1.0) if segmented else rng.uniform(0.6, 0.97))
     room = 0.5 * (1 - fill)
     shift = (float(rng.uniform(-room, room)), float(rng.uniform(-room, room)))
     if segmented:
