@@ -65,6 +65,7 @@ class CnnConfig:
     dense_units: int = MISSING
     batch_norm: bool = MISSING
     dropout: float = MISSING  # before the head
+    lr: float = MISSING
     layer_decay: float = MISSING
 
 
@@ -74,6 +75,7 @@ class TimmConfig:
     name: str = MISSING  # timm's name of the backbone
     weights: str | None = None  # hands | imagenet | a .safetensors or .ckpt file | null
     dropout: float = MISSING
+    lr: float = MISSING
     layer_decay: float = MISSING
 
 

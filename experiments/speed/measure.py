@@ -77,6 +77,8 @@ class Bench:
             "datamodule.sources=[asl_dataset]",
             f"datamodule.image_size_px={self.size}",
             f"datamodule.cache_dir={self.folder}/cache",
+            "augmentation=standard",
+            "optimizer.lr=0.001",
             "split=random",
             "split.seed=1",
             f"model.weights={self.weights}",

@@ -36,7 +36,7 @@ from src.progress import progress
 VERSION = 1
 _SOURCE = Path(__file__).parent.parent
 _CODE = ("nets/*.py", "data/augment.py", "data/loading.py")
-_NO_ARCHITECTURE = ("weights", "dropout", "layer_decay")
+_NO_ARCHITECTURE = ("weights", "dropout", "lr", "layer_decay")
 
 
 @dataclass(frozen=True)
