@@ -77,8 +77,10 @@ def spelled_film(run: str, folder: Path) -> None:
 
 
 def pages(run: str, sweep: str, folder: Path) -> None:
-    """demo.jpg, run.jpg and sweep.jpg: what a browser shows."""
+    """demo.jpg, run.jpg and sweep.jpg: what a browser shows. Two letters of the demo's example must be read."""
     from playwright.sync_api import sync_playwright
+
+    from src.web import examples
 
     command("src.report", f"run={run}")
     command("src.report", f"sweep={sweep}")
@@ -92,8 +94,8 @@ def pages(run: str, sweep: str, folder: Path) -> None:
             page = browser.new_page(viewport={"width": 1180, "height": 800})
             page.goto(address)
             page.locator("#camera-example").click()
-            page.locator(".fs-stage img").wait_for(timeout=60_000)
-            page.wait_for_timeout(5_000)  # three letters are written then
+            page.locator(".fs-answer .fs-sign", has_text=examples.WORD[1]).wait_for(timeout=60_000)
+            page.locator("#text", has_text=examples.WORD[:2]).wait_for(timeout=60_000)
             page.screenshot(path=f"{folder}/demo.png")
             page.set_viewport_size({"width": 1000, "height": 900})
             for name, file in (("run", Path(run) / "report.html"), ("sweep", Path(sweep) / "report.html")):
