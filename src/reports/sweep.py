@@ -79,7 +79,7 @@ def _print(configurations: Sequence[Configuration], console: Console) -> None:
         table.add_column(name, overflow="fold", min_width=min(12, len(name)))
     compared = len(_protocols(configurations)) > 1 and not any(key.startswith("split") for key in keys)
     if compared:
-        table.add_column("split")
+        table.add_column("split", no_wrap=True, min_width=len("random"))
     for column in ("stages", "runs", "test %", "macro F1 %", "val %", "seconds", "saved"):
         table.add_column(column, justify="right", no_wrap=True)
     for configuration in configurations:
