@@ -72,7 +72,7 @@ def _print(configurations: Sequence[Configuration], console: Console) -> None:
             style="yellow",
             highlight=False,
         )
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), collapse_padding=True)
     keys = list(dict.fromkeys(key for configuration in configurations for key in configuration.settings))
     for key in keys:
         name = key.rsplit(".", 1)[-1]
