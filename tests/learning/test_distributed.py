@@ -33,7 +33,7 @@ def test_two_processes_train_one_network_through_a_thaw_and_leave_one_run(tiny_r
             "freeze.k=1", f"datamodule.root='{tiny_root}'", f"datamodule.cache_dir='{tmp_path}/cache'",
             f"hydra.run.dir='{tmp_path}/run'",
         ],
-        cwd=PROJECT, capture_output=True, text=True, timeout=300, check=False,
+        cwd=PROJECT, capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
     assert finished.returncode == 0, finished.stderr[-2000:]
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
@@ -51,7 +51,7 @@ def test_the_ranks_see_other_images_and_end_with_the_same_weights(tiny_root: Pat
             sys.executable, str(script), str(tmp_path), "trainer=ddp", "trainer.accelerator=cpu", *overrides,
             f"datamodule.root='{tiny_root}'", f"datamodule.cache_dir='{tmp_path}/cache'",
         ],
-        cwd=PROJECT, capture_output=True, text=True, timeout=300, check=False,
+        cwd=PROJECT, capture_output=True, text=True, timeout=900, check=False,
         env=os.environ | {"PYTHONPATH": str(PROJECT)},
     )  # fmt: skip
     assert finished.returncode == 0, finished.stderr[-2000:]
