@@ -51,11 +51,16 @@ def best_precision(accelerator: str) -> str:
     return "bf16-mixed" if _cpu_flags() & _BF16_CPU_FLAGS else "32-true"
 
 
-def loader_workers(accelerator: str) -> int:
-    """Loader processes: beside a GPU most cores augment; beside a network on the CPU one feeder is enough."""
+def loader_workers(accelerator: str, is_training: bool = True) -> int:
+    """Loader processes: beside a GPU most cores augment.
+
+    Where a network trains on the CPU there is none: augmenting takes a few hundredths of a step, and a process beside
+    it interrupts the network's threads, all of which then wait (`experiments/speed`). A pass without training leaves
+    it room.
+    """
     if on_gpu(accelerator):
         return max(1, min(16, cores() - 1))
-    return 1 if cores() > 1 else 0
+    return 0 if is_training or cores() == 1 else 1
 
 
 def machine() -> str:

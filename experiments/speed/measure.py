@@ -313,7 +313,8 @@ def full(bench: Bench) -> None:
 
 def pipeline(bench: Bench) -> None:
     """Training from the loader against training on one batch that lies in memory, three times in turn."""
-    settings = [*bench.settings, "freeze=none"]
+    light = [s.replace("augmentation=standard", "augmentation=light") for s in bench.settings]  # the default
+    settings = [*light, "freeze=none"]
     loader, memory = [], []
     for _ in range(3):
         loader.append(alone(_steps, settings, bench.batches, False))

@@ -1,6 +1,5 @@
 """From decoded pixels to batches: the order, the draw and the memory layout of what a network is shown."""
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -12,8 +11,6 @@ from torch.utils.data import Dataset, Sampler
 from src.data.augment import Augmentation, Draws
 from src.data.manifest import Manifest
 from src.data.pixel_cache import Pixels
-
-_NICENESS = 10
 
 
 class Draw(NamedTuple):
@@ -139,13 +136,7 @@ def as_it_is(batch: Batch | CutBatch) -> Batch | CutBatch:
 
 
 def limit_threads(_: int) -> None:
-    """In a loader process: OpenCV must not start its own threads beside those of the trainer.
-
-    Where the trainer computes on the same cores it goes first: what it leaves between its parallel parts is enough for
-    the loader, and a loader that interrupts one of its threads makes all of them wait.
-    """
+    """In a loader process: OpenCV must not start its own threads beside those of the trainer."""
     import cv2
 
     cv2.setNumThreads(0)
-    if not torch.cuda.is_available() and hasattr(os, "nice"):
-        os.nice(_NICENESS)

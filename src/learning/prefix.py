@@ -296,7 +296,7 @@ class CachedPrefix:
         return DataLoader(
             _OneView(self.data, view),
             batch_sampler=[order[start : start + size].tolist() for start in range(0, len(order), size)],
-            num_workers=hardware.loader_workers(accelerator) if workers is None else workers,
+            num_workers=hardware.loader_workers(accelerator, is_training=False) if workers is None else workers,
             collate_fn=as_it_is,
             worker_init_fn=limit_threads,
             pin_memory=hardware.on_gpu(accelerator),
