@@ -8,7 +8,7 @@ Without `datamodule.sources` every public set that lies under `datamodule.root` 
 import sys
 from pathlib import Path
 
-from src.composition import PROJECT, compose, speaking_plainly
+from src.settings.composition import PROJECT, compose, speaking_plainly
 
 
 def main(arguments: list[str]) -> None:
@@ -24,9 +24,9 @@ def main(arguments: list[str]) -> None:
 
     from src.data.audit import audit
     from src.data.datamodule import chosen_signs, collected
-    from src.data.discover import present_sources
-    from src.reports.audit import show, write
     from src.reports.audit_page import write_page
+    from src.reports.audit_tables import show, write
+    from src.sources.discover import present_sources
 
     if not any(override.startswith("datamodule.sources=") for override in overrides):
         cfg.sources = present_sources(Path(cfg.root))

@@ -11,8 +11,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from src.composition import named_values, speaking_plainly, whole_number
 from src.errors import UserError
+from src.settings.composition import named_values, speaking_plainly, whole_number
 
 IN_THE_BOX = Path(__file__).parent / "inference" / "rendered.onnx"
 

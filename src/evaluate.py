@@ -8,9 +8,9 @@ run was trained on, and near-duplicates of them, are counted and said. Written t
 import sys
 from pathlib import Path
 
-from src.composition import evaluation_config, evaluation_name, recorded_config, speaking_plainly
 from src.errors import UserError
 from src.importing import imports
+from src.settings.composition import evaluation_config, evaluation_name, recorded_config, speaking_plainly
 
 
 def main(arguments: list[str]) -> None:
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> None:
     cfg = evaluation_config(run, overrides)
 
     with imports():
-        from src.learning.evaluation import evaluate
+        from src.learning.rescoring import evaluate
 
     evaluate(run, cfg, evaluation_name(overrides), recorded_config(run))
 

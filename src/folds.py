@@ -12,9 +12,17 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from src.composition import ONE_RUN, PROJECT, command_line, compose, named_values, speaking_plainly, whole_number
 from src.errors import UserError
 from src.importing import imports
+from src.settings.composition import (
+    ONE_RUN,
+    PROJECT,
+    command_line,
+    compose,
+    named_values,
+    speaking_plainly,
+    whole_number,
+)
 
 
 def main(arguments: list[str]) -> None:
@@ -68,7 +76,7 @@ def _fold(cfg: DictConfig, run_dir: Path) -> None:
 
 
 def _report(folder: Path) -> None:
-    from src.reports.folds import report
+    from src.reports.cross_validation import report
 
     report(folder)
 

@@ -16,9 +16,9 @@ seconds=<number>                end a video or camera after this long
 import sys
 from pathlib import Path
 
-from src.composition import decimal_number, named_values, speaking_plainly
 from src.errors import UserError
 from src.importing import imports
+from src.settings.composition import decimal_number, named_values, speaking_plainly
 
 _KEYS = ("run", "input", "output", "annotate", "crop", "signs", "rate", "hold", "pause", "sure", "seconds")
 

@@ -7,7 +7,7 @@ so that what a run would meet an hour later is said now; `output=<file>.csv` wri
 import sys
 from pathlib import Path
 
-from src.composition import compose, speaking_plainly
+from src.settings.composition import compose, speaking_plainly
 
 
 def main(arguments: list[str]) -> None:
@@ -21,8 +21,8 @@ def main(arguments: list[str]) -> None:
     cfg = compose(overrides).datamodule
 
     from src.data.datamodule import collected
-    from src.data.discover import present_sources
     from src.reports import inventory
+    from src.sources.discover import present_sources
 
     if not any(override.startswith("datamodule.sources=") for override in overrides):
         cfg.sources = present_sources(Path(cfg.root))

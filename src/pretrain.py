@@ -10,8 +10,8 @@ import sys
 import time
 from pathlib import Path
 
-from src.composition import named_values, speaking_plainly, whole_number
 from src.errors import UserError
+from src.settings.composition import named_values, speaking_plainly, whole_number
 
 _NUMBERS = {"images": "images", "epochs": "epochs", "size": "image_size_px", "seed": "seed"}
 _PATHS = ("output", "cache", "start")

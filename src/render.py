@@ -8,8 +8,8 @@ sets. Beside the folders, manifest.csv gives each picture's sign, signer, box an
 import sys
 from pathlib import Path
 
-from src.composition import named_values, speaking_plainly, whole_number
 from src.errors import UserError
+from src.settings.composition import named_values, speaking_plainly, whole_number
 
 _NUMBERS = {"images": 3600, "signers": 100, "size": 128, "seed": 0}
 _FILES = ("output", "chart", "sheet")

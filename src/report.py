@@ -9,9 +9,9 @@ Each page is one HTML file, `report.html`, that opens from disk and asks the net
 import sys
 from pathlib import Path
 
-from src.composition import named_values, recorded_config, speaking_plainly
 from src.errors import UserError
-from src.run_folder import REPORT, read_metrics
+from src.runs.folder import REPORT, read_metrics
+from src.settings.composition import named_values, recorded_config, speaking_plainly
 
 
 def main(arguments: list[str]) -> None:
@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> None:
         read_metrics(run)
         cfg = recorded_config(run)
 
-        from src.learning.run_report import write_run_page
+        from src.reports.album import write_run_page
 
         page = write_run_page(run, cfg)
     print(f"written: {page}")

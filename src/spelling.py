@@ -16,8 +16,8 @@ datamodule.root=<dir>    where the run's images lie now, if they have moved
 import sys
 from pathlib import Path
 
-from src.composition import decimal_number, evaluation_config, named_values, speaking_plainly
 from src.errors import UserError
+from src.settings.composition import decimal_number, evaluation_config, named_values, speaking_plainly
 
 _PLACES = ("datamodule.root", "datamodule.folder", "datamodule.cache_dir")
 _WORDS = "HELLO WORLD,JUMPING FOX,BUZZ QUICKLY,SEE YOU TOMORROW,VIVID BOOK"

@@ -7,8 +7,8 @@ first folder. Failed and unfinished jobs are listed, never left out in silence.
 import sys
 from pathlib import Path
 
-from src.composition import speaking_plainly
 from src.errors import UserError
+from src.settings.composition import speaking_plainly
 
 
 def main(arguments: list[str]) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from src.composition import command_line, resumed_run, swept_freezes
 from src.importing import imports
+from src.settings.composition import command_line, resumed_run, swept_freezes
 
 
 def _train(cfg: DictConfig, run_dir: Path) -> None:

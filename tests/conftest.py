@@ -18,6 +18,8 @@ from omegaconf import DictConfig
 from src import hardware
 from src.signs.labels import SIGNS
 
+pytest_plugins = ["tests.image_sets"]
+
 # make test-web and make test-all set it: a browser test that cannot run then fails instead of being skipped.
 BROWSER_REQUIRED = os.environ.get("FINGERSPELL_BROWSER") == "required"
 
@@ -97,7 +99,7 @@ def tiny_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def tiny_config(tiny_root: Path, tiny_cache: Path) -> Callable[..., DictConfig]:
     """A function that composes a config over the tiny set from overrides."""
-    from src.composition import compose
+    from src.settings.composition import compose
 
     def config(*overrides: str) -> DictConfig:
         return compose([*tiny_places(tiny_root, tiny_cache), *overrides])
@@ -144,7 +146,7 @@ def train_door(
     Runs write their page only for tests marked `pages`: it is most of what a tiny run takes.
     """
     from src import train
-    from src.composition import command_line
+    from src.settings.composition import command_line
 
     if request.node.get_closest_marker("pages") is None:
         monkeypatch.setattr("src.learning.training.write_run_page", lambda *_: None)

@@ -123,7 +123,7 @@ def main() -> None:
         raise SystemExit(__doc__)
     run, sweep = values["run"], values["sweep"]
     sys.path.insert(0, str(PROJECT))
-    from src.run_folder import read_metrics
+    from src.runs.folder import read_metrics
 
     if read_metrics(Path(run))["sources"] != "rendered":
         raise SystemExit(f"{run} saw other pictures than rendered hands; its page would show them.")

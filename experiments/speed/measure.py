@@ -27,10 +27,10 @@ sys.path.insert(0, str(PROJECT))
 
 from experiments.speed import baseline  # noqa: E402
 from src import hardware  # noqa: E402
-from src.composition import compose, named_values, speaking_plainly, whole_number  # noqa: E402
 from src.errors import UserError  # noqa: E402
-from src.run_folder import METRICS, commit  # noqa: E402
-from src.writing import write_json  # noqa: E402
+from src.runs.folder import METRICS, commit  # noqa: E402
+from src.settings.composition import compose, named_values, speaking_plainly, whole_number  # noqa: E402
+from src.storage.files import write_json  # noqa: E402
 
 PARTS = ("sweep", "warm", "full", "pipeline", "startup", "memory", "equal", "fresh")
 BATCH = 32
@@ -226,7 +226,7 @@ def equal(bench: Bench) -> None:
     import torch
 
     from src.nets.weights import read_tensors
-    from src.run_folder import LAST, PREDICTIONS
+    from src.runs.folder import LAST, PREDICTIONS
 
     views = (f"cache.views={bench.views}",)
     swept = {(run["stages_trained"] - 1, run["seed"]): run["folder"] for run in _finished(bench.folder / "sweep")}
@@ -336,7 +336,7 @@ def _steps(settings: list[str], batches: int, fixed_batch: bool) -> float:
 
     from src.data.datamodule import SignDataModule
     from src.learning.classifier import SignClassifier
-    from src.learning.scoring import build_trainer, number_format, quiet_lightning
+    from src.learning.trainer import build_trainer, number_format, quiet_lightning
     from src.nets.build import build_network
 
     quiet_lightning()
@@ -407,10 +407,11 @@ def many(folder: str) -> float:
 
     from src.data import datamodule
     from src.data.collect import Collection
-    from src.data.manifest import ImageRecord, Manifest
-    from src.data.mapped import RowWriter
+    from src.data.manifest import Manifest
     from src.data.pixel_cache import Pixels
     from src.learning.training import train
+    from src.sources.records import ImageRecord
+    from src.storage.mapped import RowWriter
 
     count, size = 100_000, 128
     file = Path(folder) / "many.npy"

@@ -16,10 +16,11 @@ from scipy.linalg import solve
 
 from src.data.collect import Collection
 from src.data.duplicates import NEAR, Duplicates, find_duplicates, fingerprints
-from src.data.manifest import UNKNOWN_SIGNER, Manifest
+from src.data.manifest import Manifest
 from src.data.pixel_cache import Pixels
-from src.progress import progress
 from src.signs.labels import HANDSHAPE_OF, NUM_SIGNS
+from src.sources.records import UNKNOWN_SIGNER
+from src.terminal import progress
 
 # How much further the vote for another sign must be ahead of the vote for the label, each about 0 to 1.
 DOUBTFUL = 0.35

@@ -8,12 +8,13 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from src.data.discover import Discovery, discover
-from src.data.manifest import Finding, ImageRecord, Manifest
+from src.data.manifest import Manifest
 from src.data.pixel_cache import Pixels, Verdict, decode_once
-from src.data.pixels import FITS, Fit
 from src.errors import UserError
-from src.signs.catalog import CATALOG
+from src.sources.catalog import CATALOG
+from src.sources.discover import Discovery, discover
+from src.sources.images import FITS, Fit
+from src.sources.records import Finding, ImageRecord
 
 Irregular = Literal["convert", "drop"]
 
@@ -67,7 +68,7 @@ def collect(
         image_size_px: side of the decoded squares.
         cache_dir: where decoded images are kept.
         folder: where the images of the source "folder" are.
-        npy_label_order: see `src.data.discover.discover`.
+        npy_label_order: see `src.sources.discover.discover`.
         fit: how an image becomes a square: "pad", "stretch" or "crop".
         irregular: whether an image that needed a conversion or is of an outlying size is used ("convert") or left out
             ("drop"); it is listed either way.

@@ -10,17 +10,18 @@ from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import DataLoader, Dataset
 
 from src import hardware
-from src.config import signs_of
 from src.data.augment import Augmentation, Draws
 from src.data.collect import Collection, ReadyMade, collect
 from src.data.duplicates import find_duplicates
 from src.data.loading import Batch, CutBatch, EpochSampler, PixelDataset, as_it_is, limit_threads
-from src.data.manifest import Finding, ImageRecord, Manifest
+from src.data.manifest import Manifest
 from src.data.pixel_cache import Pixels
 from src.data.split import Split, split_manifest
 from src.errors import UserError
-from src.signs.catalog import RENDERED
+from src.settings.config import signs_of
 from src.signs.labels import NUM_SIGNS, SIGNS
+from src.sources.catalog import RENDERED
+from src.sources.records import Finding, ImageRecord
 
 Inputs = Callable[[str, PixelDataset], Dataset[Batch | CutBatch]]
 

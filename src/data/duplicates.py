@@ -31,11 +31,12 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from src.data.manifest import NO_FRAME, Manifest
+from src.data.manifest import Manifest
 from src.data.pixel_cache import Pixels
-from src.progress import progress
-from src.signs.catalog import RENDERED
-from src.writing import replacing_whole
+from src.sources.catalog import RENDERED
+from src.sources.records import NO_FRAME
+from src.storage.files import replacing_whole
+from src.terminal import progress
 
 NEAR = 0.90
 FINGERPRINT_SIDE_PX = 24

@@ -22,12 +22,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from src.data import pixels
-from src.data.manifest import ImageRecord
-from src.data.mapped import MappedRows, RowWriter
-from src.data.pixels import Fit, Unreadable
 from src.errors import UserError
-from src.progress import progress
+from src.sources import images as pixels
+from src.sources.images import Fit, Unreadable
+from src.sources.records import ImageRecord
+from src.storage.mapped import MappedRows, RowWriter
+from src.terminal import progress
 
 # Raise it whenever the same file would give other pixels than before.
 DECODER_VERSION = 1
@@ -76,7 +76,7 @@ def decode_once(
         records: images of one source.
         image_size_px: side of the cached squares.
         cache_dir: where caches live; made if absent.
-        fit: how an image becomes a square, see `src.data.pixels.fit_square`.
+        fit: how an image becomes a square, see `src.sources.images.fit_square`.
         max_megapixels: larger images count as unreadable.
         threads: decoding threads; as many as this process may use of the processors where not given.
 

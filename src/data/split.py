@@ -14,9 +14,10 @@ import numpy as np
 from omegaconf import DictConfig
 
 from src.data.duplicates import leaked_share
-from src.data.manifest import UNKNOWN_SIGNER, Manifest
+from src.data.manifest import Manifest
 from src.errors import UserError
 from src.signs.labels import SIGNS
+from src.sources.records import UNKNOWN_SIGNER
 
 PARTS = ("train", "val", "test")
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from src.errors import UserError
 from src.inference.pictures import EXTENSIONS
-from src.writing import replacing_whole
+from src.storage.files import replacing_whole
 
 _WIDTH_PX = (360, 1280)  # narrower pictures are enlarged so that the words can be read, wider ones reduced
 _PAPER, _INK, _FAINT, _ACCENT, _DOUBT = (17, 20, 26), (242, 244, 248), (138, 147, 162), (72, 187, 148), (226, 168, 74)

@@ -16,15 +16,15 @@ from rich.console import Console
 from rich.table import Table
 
 from src import hardware
-from src.data.pixels import Unreadable, decode
 from src.errors import UserError
 from src.inference import onnx_file
-from src.inference.answers import print_about
 from src.inference.recognizer import OnnxRecognizer, Recognizer, RunRecognizer
+from src.inference.results import print_about
 from src.inference.run_images import run_images
 from src.inference.square_graph import square_graph
+from src.sources.images import Unreadable, decode
+from src.storage.files import replacing_whole
 from src.synthetic.dataset import RenderedSpec, sample
-from src.writing import replacing_whole
 
 MAX_DIFFERENCE = 1e-4
 _CHECKED_IMAGES = 400

@@ -14,9 +14,9 @@ import onnx.compose
 import torch
 from torch import Tensor, nn
 
-from src import run_folder
 from src.inference.recognizer import About
 from src.inference.square_graph import square_graph
+from src.runs import folder as run_folder
 from src.signs.labels import SIGNS
 
 OPSET, IR_VERSION = 18, 10

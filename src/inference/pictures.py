@@ -12,10 +12,10 @@ from typing import Literal
 
 import numpy as np
 
-from src.data.manifest import ImageRecord
-from src.data.pixels import EXTENSIONS, Unreadable, decode
 from src.errors import UserError
 from src.inference.recognizer import Recognizer
+from src.sources.images import EXTENSIONS, Unreadable, decode
+from src.sources.records import ImageRecord
 
 VIDEO_EXTENSIONS = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".ogv", ".wmv", ".flv", ".3gp"}
@@ -131,7 +131,7 @@ def load_picture(file: Path, crop: Crop, max_megapixels: float, needed_px: int =
     """`(height, width, 3) uint8` RGB, upright and cropped; decoded as in training.
 
     Args:
-        needed_px: see `src.data.pixels.decode`; a box counts in pixels as stored, so it decodes at full size.
+        needed_px: see `src.sources.images.decode`; a box counts in pixels as stored, so it decodes at full size.
 
     Raises:
         Unreadable: the file is damaged, too large or no picture, or the crop does not lie in it.

@@ -12,15 +12,16 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from src.data.pixels import Unreadable
 from src.errors import UserError
-from src.inference import answers, drawing
+from src.inference import drawing
+from src.inference import results as answers
 from src.inference.pictures import WHOLE, Crop, find_pictures, input_kind, load_picture, read_pictures
 from src.inference.recognizer import Recognizer, ranked
 from src.inference.spelling import DEFAULT_SETTINGS, Speller, SpellingSettings
 from src.inference.video import Frame, VideoFile, camera_frames
 from src.inference.watching import watch
-from src.progress import progress
+from src.sources.images import Unreadable
+from src.terminal import progress
 
 _SHOWN_SIGNS = 4
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from src import run_folder
-from src.composition import recorded_config
-from src.data.pixels import FITS, Fit, fit_square
 from src.errors import UserError
+from src.runs import folder as run_folder
+from src.settings.composition import recorded_config
 from src.signs.labels import DIGITS, INDEX_OF, LETTERS, NUM_SIGNS, SIGNS, sign_index
+from src.sources.images import FITS, Fit, fit_square
 
 INSTALL_EXPORT = "pip install -e .[export]"
 # A tensor that lies in another file names it under this key (ONNX's TensorProto.external_data, as protobuf writes it).
@@ -26,7 +26,7 @@ class About:
 
     Attributes:
         name: of the run's folder or the exported file.
-        image_size_px, fit: the squares that it was trained on, see `src.data.pixels.fit_square`.
+        image_size_px, fit: the squares that it was trained on, see `src.sources.images.fit_square`.
         max_megapixels: larger pictures are refused unread.
         temperature: that its logits are divided by.
         abstain_below: a most probable sign below this probability counts as "not sure"; None where the run has no
@@ -125,7 +125,7 @@ class RunRecognizer(Recognizer):
         import torch
 
         from src import hardware
-        from src.learning.evaluation import load_classifier
+        from src.learning.rescoring import load_classifier
 
         run = run.resolve()
         cfg = recorded_config(run)

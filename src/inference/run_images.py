@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from omegaconf import DictConfig
 
-from src import run_folder
 from src.data.datamodule import SignDataModule
+from src.runs import folder as run_folder
 
 
 def run_images(run: Path, cfg: DictConfig) -> tuple[SignDataModule, np.ndarray, np.ndarray]:

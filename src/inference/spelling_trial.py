@@ -11,18 +11,18 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from src.data.pixels import Unreadable, read_image
 from src.errors import UserError
-from src.inference.answers import print_about
 from src.inference.recognizer import Recognizer
+from src.inference.results import print_about
 from src.inference.run_images import run_images
 from src.inference.spelling import DEFAULT_SETTINGS, Speller, SpellingSettings
 from src.inference.video import VideoFile
 from src.inference.watching import watch
 from src.inference.word_films import Hands, Pace, edits, write_film
-from src.progress import progress
 from src.signs.labels import INDEX_OF, SIGNS
-from src.writing import write_csv
+from src.sources.images import Unreadable, read_image
+from src.storage.files import write_csv
+from src.terminal import progress
 
 COLUMNS = ("letter_seconds", "text", "read", "edits", "characters")
 

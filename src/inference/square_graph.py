@@ -1,4 +1,4 @@
-"""`src.data.pixels.fit_square` written as an ONNX graph: images of any size to the very squares that a network learned.
+"""`src.sources.images.fit_square` as an ONNX graph: images of any size to the very squares that a network learned.
 
 The graph computes each axis' weights from the image's shape. They follow OpenCV 5 (modules/imgproc/src/resize.cpp), and
 so do the order of its sums and its rounding, since a sum near a half would otherwise round the other way:
@@ -17,7 +17,7 @@ import onnx
 import onnx.inliner
 import onnx.parser
 
-from src.data.pixels import Fit
+from src.sources.images import Fit
 
 # What happens along one axis. `at` is the position of each output pixel in the resized picture, `scale` is source /
 # resized, `pixels` counts the source's. `shrink` takes planes (batch, 3, that axis, the other axis). A loop over pixels
@@ -366,7 +366,7 @@ def square_graph(image_size_px: int, fit: Fit, opset: int, ir_version: int) -> o
 
     Args:
         image_size_px: side of the squares.
-        fit: as in `src.data.pixels.fit_square`.
+        fit: as in `src.sources.images.fit_square`.
         opset: version of the standard operators; no others are used.
         ir_version: ONNX's file format version.
     """

@@ -7,11 +7,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from src.data.pixels import fit_square
 from src.errors import UserError
 from src.inference.drawing import film
 from src.inference.video import Frame
 from src.signs.labels import INDEX_OF, NUM_SIGNS, SIGNS
+from src.sources.images import fit_square
 from src.synthetic.dataset import RenderedSpec, sample
 
 FILM_SIDE_PX = 256

@@ -6,26 +6,13 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
 from torch import Tensor, nn
-from torchmetrics import MeanMetric, MetricCollection
-from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
+from torchmetrics import MeanMetric
 
 from src.data.augment import draw_seed
 from src.data.loading import Batch, CutBatch
+from src.evaluation.metrics import sign_metrics
 from src.learning.optim import build_optimizer, build_scheduler
 from src.nets.stages import StagedNetwork
-from src.signs.labels import NUM_SIGNS
-
-
-def sign_metrics() -> MetricCollection:
-    """Accuracy (micro), macro F1 and top-3 accuracy over the 36 classes; F1 leaves out classes that never occur."""
-    # Labels are places in the list of signs, so torchmetrics need not look at every batch whether they are.
-    return MetricCollection(
-        {
-            "accuracy": MulticlassAccuracy(NUM_SIGNS, average="micro", validate_args=False),
-            "f1_macro": MulticlassF1Score(NUM_SIGNS, average="macro", validate_args=False),
-            "accuracy_top3": MulticlassAccuracy(NUM_SIGNS, top_k=3, average="micro", validate_args=False),
-        }
-    )
 
 
 class SignClassifier(pl.LightningModule):

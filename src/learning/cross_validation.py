@@ -8,13 +8,13 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from src import run_folder
-from src.composition import RESUMABLE_KEYS
+from src.data.cross_validation import fold_holdouts
 from src.data.datamodule import SignDataModule
-from src.data.folds import fold_holdouts
 from src.errors import UserError
 from src.learning.training import train
-from src.writing import write_json
+from src.runs import folder as run_folder
+from src.settings.composition import RESUMABLE_KEYS
+from src.storage.files import write_json
 
 
 def multirun(cfg: DictConfig, overrides: Sequence[str], folder: Path, count: int | None) -> list[str]:

@@ -10,9 +10,9 @@ from pytorch_lightning.loggers import TensorBoardLogger
 
 from src.data.datamodule import SignDataModule
 from src.data.loading import Draw
-from src.learning.policy import FreezePolicy
-from src.learning.scoring import Predictions
-from src.reports.figures import captioned_grid, confusion_figure
+from src.evaluation.figures import captioned_grid, confusion_figure
+from src.evaluation.predictions import Predictions
+from src.learning.freezing import FreezePolicy
 from src.reports.tables import protocol
 from src.signs.labels import SIGNS
 

@@ -30,10 +30,10 @@ from src.hardware import best_precision
 from src.nets.mobilenetv2 import build_mobilenetv2
 from src.nets.stages import SequentialNetwork
 from src.nets.weights import load_weights
-from src.run_folder import commit
+from src.runs.folder import commit
+from src.storage.files import replacing_whole
 from src.synthetic.dataset import POSES_VERSIONS, RandomPoses, RenderedSpec, random_poses
 from src.synthetic.skeleton import ANGLE_LIMITS, KEYPOINTS, NUM_ANGLES, NUM_KEYPOINTS
-from src.writing import replacing_whole
 
 # Rendered sets of the config have seeds below this: no person of theirs is ever met here.
 FIRST_RENDERING_SEED = 2**31

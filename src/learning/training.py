@@ -13,26 +13,28 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.strategies import DDPStrategy
 
-from src import hardware, run_folder
+from src import hardware
 from src.data.augment import Draws
 from src.data.datamodule import SignDataModule
 from src.data.split import Split
 from src.errors import UserError
-from src.learning.calibration import FittedCalibration, fit_calibration
+from src.evaluation.calibration import FittedCalibration, fit_calibration
+from src.evaluation.measurement import measured, write_predictions, write_scores
+from src.evaluation.predictions import Predictions
 from src.learning.checkpoints import RunCheckpoint, StopsForGood
 from src.learning.classifier import SignClassifier
 from src.learning.dashboard import Dashboard
-from src.learning.freeze import FreezeSchedule
-from src.learning.measurement import measured, write_predictions, write_scores
+from src.learning.epochs import EpochLines, Stopwatch, progress_bar
+from src.learning.feature_cache import CachedPrefix, FollowsEpochs, PrefixPlan
+from src.learning.freeze_callback import FreezeSchedule
+from src.learning.freezing import FreezePolicy
 from src.learning.optim import PlateauSteps, parameter_count, stage_learning_rates
-from src.learning.policy import FreezePolicy
-from src.learning.prefix import CachedPrefix, FollowsEpochs, PrefixPlan
-from src.learning.progress import EpochLines, Stopwatch, progress_bar
-from src.learning.run_report import write_run_page
-from src.learning.scoring import Predictions, build_trainer, number_format, predict, quiet_lightning, scoring_trainer
+from src.learning.trainer import build_trainer, number_format, predict, quiet_lightning, scoring_trainer
 from src.nets.build import BuiltNetwork, build_network
 from src.reports import tables
-from src.writing import write_csv, write_json
+from src.reports.album import write_run_page
+from src.runs import folder as run_folder
+from src.storage.files import write_csv, write_json
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import timm
 from torch import nn
 
 from src.errors import UserError
-from src.nets.quick_training import MeanOfPlaces, relu6_apart, stride_afterwards
+from src.nets.layers import MeanOfPlaces, relu6_apart, stride_afterwards
 from src.nets.stages import Rescale, SequentialNetwork
 
 

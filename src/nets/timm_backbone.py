@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from src.errors import UserError
 from src.nets.cutting import TracedModel
-from src.nets.quick_training import stride_afterwards
+from src.nets.layers import stride_afterwards
 from src.nets.stages import Rescale, StagedNetwork
 
 

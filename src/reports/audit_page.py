@@ -12,7 +12,7 @@ import numpy as np
 from src.data.audit import Audit, Pair
 from src.data.duplicates import NEAR
 from src.reports import pages
-from src.reports.audit import summary
+from src.reports.audit_tables import summary
 from src.signs.labels import SIGNS
 
 # Bounds the page: a picture takes about 4 KB, so a page of six sources stays below 4 MB.

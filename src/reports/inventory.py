@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from src.data.collect import Collection
-from src.data.manifest import Finding, ImageRecord
-from src.signs.catalog import CATALOG
 from src.signs.labels import SIGNS
-from src.writing import write_csv
+from src.sources.catalog import CATALOG
+from src.sources.records import Finding, ImageRecord
+from src.storage.files import write_csv
 
 _EXAMPLE_CHARACTERS = 26
 

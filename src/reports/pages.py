@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from src.writing import write_text
+from src.storage.files import write_text
 
 _TEMPLATES = Path(__file__).parent / "templates"
 

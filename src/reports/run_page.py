@@ -6,14 +6,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from src import run_folder
-from src.reports import answers as answered
+from src.evaluation.intervals import GroupScore, group_scores
+from src.evaluation.metrics import calibration_bins, calibration_error, class_scores, confusion_counts
+from src.evaluation.promises import promise, tested
+from src.reports import examples as answered
 from src.reports import pages
-from src.reports.answers import Answers, read_answers
 from src.reports.charts import Series, confusion_chart, line_chart, percent, reliability_chart, whisker
-from src.reports.intervals import GroupScore, group_scores
-from src.reports.metrics import calibration_bins, calibration_error, class_scores, confusion_counts
-from src.reports.promises import promise, tested
+from src.reports.examples import Answers, read_answers
+from src.runs import folder as run_folder
 from src.signs.labels import LOOK_ALIKES, SIGNS
 
 _PAIRS, _PAIR_IMAGES, _EXPLAINED = 6, 3, 6

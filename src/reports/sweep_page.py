@@ -6,7 +6,7 @@ from typing import Any
 
 from src.reports.charts import COLOURS, Series, line_chart, number, percent
 from src.reports.pages import write_page
-from src.reports.sweep_runs import Configuration, Line, lines_of, mean_sd, read_sweep, trained_stages
+from src.runs.sweeps import Configuration, Line, lines_of, mean_sd, read_sweep, trained_stages
 
 _COLUMNS = {"accuracy": "accuracy", "f1": "macro F1", "handshape": "handshape", "ece": "calibration error"}
 

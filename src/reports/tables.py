@@ -13,8 +13,8 @@ from rich.table import Table
 
 from src.data.manifest import Manifest
 from src.data.split import PARTS, Split
-from src.reports.promises import leak
-from src.run_folder import REPORT
+from src.evaluation.promises import leak
+from src.runs.folder import REPORT
 
 _SHOWN_FIGURES = (
     ("accuracy", "accuracy"),

@@ -20,9 +20,9 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn, track
 
-from src.data.manifest import ImageRecord
 from src.errors import UserError
 from src.signs.labels import NUM_SIGNS, SIGNS
+from src.sources.records import ImageRecord
 from src.synthetic.background import draw_background, skin_grain
 from src.synthetic.handshapes import sign_pose
 from src.synthetic.photograph import compose, draw_camera, draw_lighting, expose, to_srgb

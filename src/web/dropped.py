@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from src.data.pixels import EXTENSIONS, Unreadable
 from src.errors import UserError
 from src.inference.pictures import VIDEO_EXTENSIONS, WHOLE, load_picture, read_pictures
 from src.inference.recognizer import Recognizer, ranked
 from src.inference.spelling import Speller
 from src.inference.video import VideoFile
 from src.inference.watching import watch
+from src.sources.images import EXTENSIONS, Unreadable
 from src.web import shown
 from src.web.live import SHOWN_SIGNS
 

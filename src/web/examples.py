@@ -10,9 +10,9 @@ import numpy as np
 from src.inference.video import Frame
 from src.inference.word_films import FILM_SIDE_PX, Hands, Pace, frames_of, write_film
 from src.signs.labels import INDEX_OF, NUM_SIGNS
+from src.storage.files import replacing_whole
 from src.synthetic.dataset import RenderedSpec, sample
 from src.web.live import GUIDE_SHARE
-from src.writing import replacing_whole
 
 PICTURES = "LPQH5"
 WORD = "CLIP"  # without 0, O, 2, V, 6, W, 9 and F, of which no picture tells one from the other

@@ -7,10 +7,10 @@ from html import escape
 import cv2
 import numpy as np
 
-from src.inference.answers import NOT_SURE
+from src.evaluation.promises import leak
 from src.inference.recognizer import About
+from src.inference.results import NOT_SURE
 from src.inference.spelling import Letter
-from src.reports.promises import leak
 from src.signs.labels import NUM_SIGNS, SIGNS
 
 # As src.synthetic.dataset.chart draws it.

@@ -6,9 +6,10 @@ import pytest
 
 from src.data.audit import Audit, audit
 from src.data.collect import Collection
-from src.data.manifest import ImageRecord, Manifest
+from src.data.manifest import Manifest
 from src.data.pixel_cache import Pixels
 from src.signs.labels import SIGNS
+from src.sources.records import ImageRecord
 
 SHOWN = "ABCLVY"
 SIGNERS = 6

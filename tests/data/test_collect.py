@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data import pixels
 from src.data.collect import collect
-from src.data.manifest import ImageRecord
 from src.data.pixel_cache import decode_once
 from src.errors import UserError
 from src.signs.labels import SIGNS
+from src.sources import images as pixels
+from src.sources.records import ImageRecord
 
 ROOT = Path(__file__).parents[2]
 

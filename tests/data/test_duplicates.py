@@ -9,9 +9,10 @@ import pytest
 
 from src.data import duplicates
 from src.data.duplicates import Duplicates, find_duplicates, fingerprints, leaked_share, near_groups
-from src.data.manifest import ImageRecord, Manifest
+from src.data.manifest import Manifest
 from src.data.pixel_cache import Pixels
-from src.signs.catalog import RENDERED
+from src.sources.catalog import RENDERED
+from src.sources.records import ImageRecord
 
 SIZE_PX = 64
 

@@ -8,12 +8,13 @@ import torch
 from omegaconf import OmegaConf
 from torch.utils.data import DataLoader
 
-from src.composition import compose
 from src.data.augment import Augmentation, Draws, draw_seed
 from src.data.loading import EpochSampler, PixelDataset, as_it_is, limit_threads
-from src.data.manifest import ImageRecord, Manifest
+from src.data.manifest import Manifest
 from src.data.pixel_cache import Pixels
 from src.errors import UserError
+from src.settings.composition import compose
+from src.sources.records import ImageRecord
 
 COUNT = 48
 

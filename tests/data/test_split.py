@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from src.composition import compose
 from src.data import split as rules
-from src.data.manifest import ImageRecord, Manifest
+from src.data.manifest import Manifest
 from src.data.split import Split
 from src.errors import UserError
+from src.settings.composition import compose
 from src.signs.labels import SIGNS
+from src.sources.records import ImageRecord
 
 
 def manifest(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from src.composition import CONF, PROJECT, STUDIES, compose, run_name
+from src.settings.composition import CONF, PROJECT, STUDIES, compose, run_name
 
 GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name != "hydra")
 OPTIONS = [f"{group}={file.stem}" for group in GROUPS for file in sorted((CONF / group).glob("*.yaml"))]
@@ -86,7 +86,7 @@ def test_a_mistake_ends_in_one_sentence_before_torch_is_imported(
     arguments: list[str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     from src import train
-    from src.composition import command_line
+    from src.settings.composition import command_line
 
     def torch_must_not_come(*_: object) -> None:
         raise AssertionError("the work began")
@@ -157,7 +157,7 @@ def test_run_folders_are_named_by_what_was_changed() -> None:
 
 def test_two_commands_of_the_same_second_do_not_share_a_folder() -> None:
     code = (
-        "from src.composition import _prepare_hydra; _prepare_hydra()\n"
+        "from src.settings.composition import _prepare_hydra; _prepare_hydra()\n"
         "from omegaconf import OmegaConf; print(OmegaConf.create({'x': '${unique:}'}).x)\n"
     )
     assert in_a_new_process(code).stdout != in_a_new_process(code).stdout

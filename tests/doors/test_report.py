@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from src import evaluate, report, run_folder
+from src import evaluate, report
 from src.errors import UserError
+from src.runs import folder as run_folder
 from tests.conftest import TINY_CNN
 from tests.reports.pages import Page
 

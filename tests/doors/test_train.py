@@ -12,7 +12,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from src import evaluate, prepare, sweep
-from src.composition import STUDIES, compose
+from src.settings.composition import STUDIES, compose
 from src.signs.labels import SIGNS
 from tests.conftest import TINY, TINY_CNN, TINY_MOBILENET
 
@@ -272,7 +272,7 @@ def test_a_cnn_starts_from_the_weights_that_another_run_left(train_door: Any) ->
 
 
 def test_no_data_says_in_one_sentence_where_to_put_it(train_door: Any, tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("src.data.discover.fetch.__defaults__", None, raising=False)
+    monkeypatch.setattr("src.sources.discover.fetch.__defaults__", None, raising=False)
     refused = train_door(*TINY_CNN, f"datamodule.root='{tmp_path}/nothing'", "datamodule.sources=[finger_letters]")
     assert refused.status == 2
     assert "finger_letters" in refused.err

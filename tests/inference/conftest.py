@@ -9,14 +9,14 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from src import run_folder
-from src.composition import compose
 from src.data.datamodule import SignDataModule
 from src.data.split import PARTS
 from src.errors import UserError
 from src.nets.build import build_network
+from src.runs import folder as run_folder
+from src.settings.composition import compose
 from src.signs.labels import SIGNS
-from src.writing import write_csv, write_json, write_text
+from src.storage.files import write_csv, write_json, write_text
 from tests.conftest import TINY_CNN, TINY_MOBILENET, Finished, tiny_picture
 
 _STEPS = 80

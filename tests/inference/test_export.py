@@ -11,12 +11,12 @@ import onnxruntime
 import pytest
 
 from src import export, predict
-from src.data.pixels import fit_square
 from src.errors import UserError
 from src.inference import exporting, onnx_file
 from src.inference.recognizer import OnnxRecognizer, RunRecognizer, open_recognizer
 from src.inference.square_graph import square_graph
 from src.signs.labels import SIGNS
+from src.sources.images import fit_square
 
 # Equal, half, whole factors, odd factors, wide, tall, one side growing, slivers, and enlarged.
 SHRINKING = [(32, 32), (64, 64), (96, 96), (192, 192), (128, 64), (100, 100), (67, 51), (120, 160), (97, 211), (7, 300)]

@@ -14,11 +14,11 @@ from PIL import Image
 from rich.console import Console
 
 from src import evaluate, predict
-from src.inference.answers import print_about
 from src.inference.pictures import Crop, crop_named, find_pictures, read_pictures
 from src.inference.recognizer import About, open_recognizer, ranked, signs_named
+from src.inference.results import print_about
 from src.inference.video import VideoFile
-from src.run_folder import CALIBRATION
+from src.runs.folder import CALIBRATION
 from src.signs.labels import INDEX_OF, LETTERS, SIGNS
 from tests.conftest import tiny_picture
 from tests.inference.conftest import write_video
@@ -250,7 +250,7 @@ def test_a_figure_by_a_leaking_split_never_stands_without_its_leak(capsys: pytes
 
 
 def test_help_answers_without_loading_a_network(capsys: pytest.CaptureFixture[str]) -> None:
-    from src.composition import speaking_plainly
+    from src.settings.composition import speaking_plainly
 
     before = set(sys.modules)
     speaking_plainly(predict.main, ["--help"], predict.__doc__)

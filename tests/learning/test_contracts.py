@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import torch
 
-from src import run_folder
-from src.learning.freeze import FreezeBroken, FreezeSchedule
-from src.learning.progress import Stopwatch
+from src.learning.epochs import Stopwatch
+from src.learning.freeze_callback import FreezeBroken, FreezeSchedule
 from src.nets.build import build_network
 from src.nets.weights import read_tensors
+from src.runs import folder as run_folder
 from tests.conftest import TINY_CNN, TINY_MOBILENET
 
 SCHEDULES = {

@@ -6,12 +6,12 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from src.composition import compose
 from src.errors import UserError
+from src.learning.freezing import FreezePolicy
 from src.learning.optim import build_optimizer, parameter_groups, schedule_factor
-from src.learning.policy import FreezePolicy
 from src.nets.cnn import build_cnn
 from src.nets.mobilenetv2 import build_mobilenetv2
+from src.settings.composition import compose
 
 STAGES = ("stem", "block1", "block2", "neck", "head")
 

@@ -139,7 +139,7 @@ def test_no_sign_is_posed_or_asked_for(fresh, tmp_path: Path, monkeypatch: pytes
 
 
 def test_people_of_pretraining_are_in_no_rendered_set_of_the_config():
-    from src.config import RANGES
+    from src.settings.config import RANGES
 
     ((_, _, highest),) = [bounds for bounds in RANGES if bounds[0] == "datamodule.rendered.seed"]
     assert highest < pretraining.FIRST_RENDERING_SEED

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from src import run_folder, sweep
+from src import sweep
 from src.errors import UserError
+from src.evaluation.promises import promise
 from src.reports import run_page, sweep_page
 from src.reports.charts import ticks
-from src.reports.promises import promise
+from src.runs import folder as run_folder
 from src.signs.labels import SIGNS
-from src.writing import write_csv, write_json, write_text
+from src.storage.files import write_csv, write_json, write_text
 from tests.reports.pages import Page, shown_on_a_phone
 
 EVIL = '"><script>alert(1)</script>'

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from src.reports.figures import captioned_grid
-from src.reports.metrics import confusion_counts
-from src.reports.sweep_runs import mean_sd
+from src.evaluation.figures import captioned_grid
+from src.evaluation.metrics import confusion_counts
+from src.runs.sweeps import mean_sd
 
 
 def test_the_deviation_is_that_of_a_sample_and_one_value_has_none() -> None:

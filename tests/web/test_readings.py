@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 
 from src import predict
-from src.data.manifest import ImageRecord
-from src.data.pixels import read_image
 from src.demo import IN_THE_BOX
 from src.inference.pictures import read_pictures
 from src.inference.recognizer import Recognizer, ranked
@@ -20,6 +18,8 @@ from src.inference.spelling import Letter
 from src.inference.spelling_trial import read_film
 from src.inference.word_films import edits
 from src.signs.labels import SIGNS
+from src.sources.images import read_image
+from src.sources.records import ImageRecord
 from src.web import dropped, examples, shown
 from src.web.live import GUIDE_SHARE, LiveReading, guide_box
 from src.web.serving import _CHART

@@ -1,0 +1,1 @@
+"""Predictions, metrics, intervals, calibration, and what a protocol promises."""

@@ -1,0 +1,67 @@
+"""The freeze contract, kept by a callback: what is frozen stays bit for bit, and a hash proves it.
+
+Lightning's own `BackboneFinetuning` lets batch norm drift, freezes again after a resume, and adds optimizer groups on
+the way. Here the state of every stage is set anew at each epoch's start from a pure function of the epoch.
+"""
+
+from collections.abc import Iterable
+
+import pytorch_lightning as pl
+
+from src.learning.freezing import FreezePolicy
+from src.nets.stages import StagedNetwork
+
+
+class FreezeBroken(RuntimeError):
+    """A frozen stage changed: a defect of this project, never of the user."""
+
+
+class FreezeSchedule(pl.Callback):
+    """Applies a policy at each epoch's start and checks that frozen stages did not change.
+
+    Attributes:
+        before: stage → SHA-256 of its tensors when training began.
+        after: stage → SHA-256 when the stage thawed, or when training ended; equal to `before` by contract.
+    """
+
+    def __init__(self, network: StagedNetwork, policy: FreezePolicy) -> None:
+        self.network, self.policy = network, policy
+        self.before: dict[str, str] = {}
+        self.after: dict[str, str] = {}
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if stage == "fit":
+            # Distributed training looks at gradients once, here: it must see every stage that will ever learn.
+            self.network.set_trained(self.policy.trained_within(trainer.max_epochs))
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not self.before:  # a resumed run already knows them from its checkpoint
+            frozen = set(self.network.stage_names) - self.policy.trained(0)
+            self.before = {
+                stage: self.network.fingerprint(stage) for stage in self.network.stage_names if stage in frozen
+            }
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        trained = self.policy.trained(trainer.current_epoch)
+        self._check(stage for stage in self.before if stage in trained and stage not in self.after)
+        self.network.set_trained(trained)
+
+    def check_all(self) -> None:
+        """Check what is still frozen. Called after training, and not by a hook: a run resumed at its end has no loop.
+
+        Raises:
+            FreezeBroken: a frozen stage changed.
+        """
+        self._check(stage for stage in self.before if stage not in self.after)
+
+    def _check(self, stages: Iterable[str]) -> None:
+        for stage in list(stages):
+            self.after[stage] = self.network.fingerprint(stage)
+            if self.after[stage] != self.before[stage]:
+                raise FreezeBroken(f"stage {stage} was frozen and changed all the same")
+
+    def state_dict(self) -> dict[str, dict[str, str]]:
+        return {"before": self.before, "after": self.after}
+
+    def load_state_dict(self, state_dict: dict[str, dict[str, str]]) -> None:
+        self.before, self.after = dict(state_dict["before"]), dict(state_dict["after"])

@@ -1,0 +1,138 @@
+"""What the folds of a cross-validation add up to: a line a fold, their mean, their spread and the worst."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from src.errors import UserError
+from src.runs.folder import FAILURE_FILE, FOLDS, METRICS
+from src.runs.sweeps import mean_sd
+from src.storage.files import write_csv
+
+TABLE = "folds.csv"
+_FIGURES = ("test/accuracy", "test/f1_macro", "val/accuracy")
+_SHOWN_NAMES = 3
+
+
+@dataclass
+class Fold:
+    """The runs of one fold, which differ in their seed alone.
+
+    Attributes:
+        holdout: the signers or sources that it tests.
+        runs: metrics of the finished runs.
+        missing: folder name → why it has no figures.
+    """
+
+    holdout: tuple[str, ...]
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Who is held out, in a few words."""
+        shown = ", ".join(self.holdout[:_SHOWN_NAMES])
+        more = len(self.holdout) - _SHOWN_NAMES
+        return f"{shown} and {more} more" if more > 0 else shown
+
+    def mean(self, figure: str) -> float:
+        """A figure's mean over the seeds; NaN without a finished run."""
+        return mean_sd([float(run[figure]) for run in self.runs])[0]
+
+
+def read_folds(folder: Path) -> tuple[str, list[Fold]]:
+    """The protocol and the folds of a cross-validation's folder, in their own order.
+
+    Raises:
+        UserError: the folder holds no folds.
+    """
+    if not (folder / FOLDS).is_file():
+        raise UserError(f"{folder} is not a folder of folds: it holds no {FOLDS}.")
+    plan = json.loads((folder / FOLDS).read_text(encoding="utf-8"))
+    folds = {tuple(names): Fold(tuple(names)) for names in plan["holdouts"]}
+    for file in sorted(folder.glob("*/.hydra/config.yaml")):
+        run = file.parent.parent
+        fold = folds.get(tuple(OmegaConf.load(file).split.holdout))
+        if fold is None:
+            continue
+        if (run / METRICS).is_file():
+            fold.runs.append(json.loads((run / METRICS).read_text(encoding="utf-8")))
+        elif (run / FAILURE_FILE).is_file():
+            lines = (run / FAILURE_FILE).read_text(encoding="utf-8").strip().splitlines()
+            fold.missing[run.name] = "failed: " + lines[-1 if lines[0].startswith("Traceback") else 0]
+        else:
+            fold.missing[run.name] = "unfinished"
+    for fold in folds.values():
+        if not fold.runs and not fold.missing:
+            fold.missing[fold.name] = "not begun"
+    return plan["split"], list(folds.values())
+
+
+def report(folder: Path, console: Console | None = None) -> None:
+    """Print the folds and write `folds.csv` into their folder.
+
+    Raises:
+        UserError: the folder holds no folds.
+    """
+    console = console or Console()
+    split, folds = read_folds(folder)
+    measured = [fold for fold in folds if fold.runs]
+    sources = "; ".join(sorted({run["sources"] for fold in measured for run in fold.runs}))
+    console.print(f"Folds: split={split} on {sources or 'nothing yet'}", style="bold", markup=False, highlight=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("held out", overflow="fold")
+    for column in ("images", "runs", "test accuracy", "macro F1", "validation"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for fold in folds:
+        figures = [f"{fold.mean(figure):.1%}" if fold.runs else "–" for figure in _FIGURES]
+        images = str(fold.runs[0]["test_images"]) if fold.runs else "–"
+        table.add_row(Text(fold.name), images, str(len(fold.runs)), *figures, style=None if fold.runs else "red")
+    console.print(table)
+    for fold in folds:
+        for name, reason in fold.missing.items():
+            console.print(f"  {name}: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
+    if measured:
+        _print_summary(measured, len(folds), console)
+    write_csv(folder / TABLE, ("fold", "test_images", "runs", "seeds", *_FIGURES), _rows(folds))
+    console.print(f"  written to {folder / TABLE}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _print_summary(measured: Sequence[Fold], planned: int, console: Console) -> None:
+    mean, sd = mean_sd([fold.mean(_FIGURES[0]) for fold in measured])
+    worst = min(measured, key=lambda fold: fold.mean(_FIGURES[0]))
+    over = f"{planned} folds" if len(measured) == planned else f"only {len(measured)} of {planned} folds"
+    seeds = max(len(fold.runs) for fold in measured)
+    console.print(
+        f"  test accuracy {mean:.1%} ± {100 * sd:.1f} (mean and standard deviation over {over}"
+        + (f", each the mean of up to {seeds} seeds" if seeds > 1 else "")
+        + f"); worst {worst.mean(_FIGURES[0]):.1%}, {worst.name}",
+        style="bold",
+        markup=False,
+        highlight=False,
+    )
+
+
+def _rows(folds: Sequence[Fold]) -> list[list[Any]]:
+    rows: list[list[Any]] = []
+    for fold in folds:
+        images = fold.runs[0]["test_images"] if fold.runs else ""
+        seeds = " ".join(str(seed) for seed in sorted(run["seed"] for run in fold.runs))
+        figures = [f"{fold.mean(figure):.6g}" if fold.runs else "" for figure in _FIGURES]
+        rows.append(["+".join(fold.holdout), images, len(fold.runs), seeds, *figures])
+    measured = [fold for fold in folds if fold.runs]
+    if measured:
+        values = [[fold.mean(figure) for fold in measured] for figure in _FIGURES]
+        worst = values[0].index(min(values[0]))
+        over = sum(len(fold.runs) for fold in measured)
+        rows.append(["mean", "", over, "", *(f"{mean_sd(column)[0]:.6g}" for column in values)])
+        rows.append(["sd", "", over, "", *(f"{mean_sd(column)[1]:.6g}" for column in values)])
+        rows.append([f"worst: {'+'.join(measured[worst].holdout)}", "", "", "", *(f"{c[worst]:.6g}" for c in values)])
+    return rows

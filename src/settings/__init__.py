@@ -1,0 +1,1 @@
+"""How a command line becomes checked settings, and errors that are one sentence."""
