@@ -16,12 +16,12 @@ from typing import Any
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, open_dict, read_write
 
 from src.errors import UserError
 from src.learning.run_settings import RunSettings
 from src.runs.folder import FAILURE_FILE, FOLDS, LAST, METRICS
-from src.settings.composing import CONF, register_resolvers
+from src.settings.composing import CONF, plain_values, register_resolvers
 from src.settings.naming import has_several_values
 from src.settings.sentences import is_composition_error, sentence
 
@@ -105,8 +105,7 @@ def command_line(task: Task) -> None:
             print(f"\n── job {hydra_cfg.job.num}: {run_dir.name}", flush=True)
             sys.argv[1:] = [*hydra_cfg.overrides.task, ONE_RUN]  # what Lightning starts this job's other processes with
         try:
-            values: Any = OmegaConf.to_container(cfg, resolve=True)
-            task(RunSettings.of(values), run_dir)
+            task(RunSettings.of(plain_values(cfg)), run_dir)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(run_dir) from None
         finally:

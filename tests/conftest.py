@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from omegaconf import DictConfig
 
-from src import hardware
+from src import hardware, train
+from src.learning.run_settings import RunSettings, compose
 from src.signs.labels import SIGNS
 
 pytest_plugins = ["tests.image_sets"]
@@ -97,11 +97,10 @@ def tiny_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def tiny_config(tiny_root: Path, tiny_cache: Path) -> Callable[..., DictConfig]:
-    """A function that composes a config over the tiny set from overrides."""
-    from src.settings.composition import compose
+def tiny_settings(tiny_root: Path, tiny_cache: Path) -> Callable[..., RunSettings]:
+    """A function that composes settings over the tiny set from overrides."""
 
-    def config(*overrides: str) -> DictConfig:
+    def config(*overrides: str) -> RunSettings:
         return compose([*tiny_places(tiny_root, tiny_cache), *overrides])
 
     return config
@@ -145,11 +144,8 @@ def train_door(
 
     Runs write their page only for tests marked `pages`: it is most of what a tiny run takes.
     """
-    from src import train
-    from src.settings.composition import command_line
-
     if request.node.get_closest_marker("pages") is None:
-        monkeypatch.setattr("src.learning.training.write_run_page", lambda *_: None)
+        monkeypatch.setattr("src.reports.album.write_run_page", lambda *_: None)
 
     def run(*arguments: str, folder: str = "run", last: tuple[str, ...] = ()) -> Finished:
         target = tmp_path / folder
@@ -164,7 +160,7 @@ def train_door(
         capsys.readouterr()
         status = 0
         try:
-            command_line(train._train, train._after_sweep)
+            train.main(sys.argv[1:])
         except SystemExit as stop:
             status = int(stop.code or 0)
         printed = capsys.readouterr()

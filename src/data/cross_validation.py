@@ -43,7 +43,7 @@ def fold_holdouts(manifest: Manifest, split: str, count: int | None = None, seed
 
 def _dealt(names: list[str], sizes: dict[str, int], count: int, seed: int) -> list[tuple[str, ...]]:
     """Each source's names, the larger first, each to the fold that has the fewest images of that source."""
-    shuffled = [names[place] for place in np.random.default_rng((seed, 0xF01D)).permutation(len(names))]
+    shuffled = [names[number] for number in np.random.default_rng((seed, 0xF01D)).permutation(len(names))]
     folds: list[list[str]] = [[] for _ in range(count)]
     images = [0] * count
     for source in sorted({name.partition(":")[0] for name in names}):

@@ -26,7 +26,7 @@ class Batch(NamedTuple):
     Attributes:
         images: `(batch, 3, size, size) uint8`, stored channels-last.
         labels: `(batch,) int64` class indices.
-        indices: `(batch,) int64` places in the manifest.
+        indices: `(batch,) int64` indices into the manifest.
     """
 
     images: Tensor
@@ -85,7 +85,7 @@ class PixelDataset(Dataset[Batch]):
     Args:
         pixels: the decoded images of the whole manifest.
         manifest: what they show, and the names that their draws are tied to.
-        part: `(images,) int64` places in the manifest that this dataset consists of.
+        part: `(images,) int64` indices into the manifest that this dataset consists of.
         augmentation: the pipeline; None shows the images as they are.
         draws: which draw an image gets in which epoch.
     """
@@ -120,13 +120,13 @@ class PixelDataset(Dataset[Batch]):
         """A batch in one piece, so that no image is copied twice."""
         return self.batch([self.picture(draw) for draw in draws], [draw.index for draw in draws])
 
-    def batch(self, pictures: Sequence[np.ndarray], places: Sequence[int]) -> Batch:
-        """Pictures `(size, size, 3) uint8` of the images at `places` of this dataset."""
+    def batch(self, pictures: Sequence[np.ndarray], indices: Sequence[int]) -> Batch:
+        """Pictures `(size, size, 3) uint8` of the images at `indices` of this dataset."""
         return Batch(
             # Stored height × width × channels and only viewed the other way round: channels-last without a copy.
             torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2),
-            torch.from_numpy(self.labels[places]),
-            torch.from_numpy(self.part[places]),
+            torch.from_numpy(self.labels[indices]),
+            torch.from_numpy(self.part[indices]),
         )
 
 

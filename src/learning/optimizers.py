@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Optimizer(Option, group="optimizer"):
     """An optimizer, and how its learning rate and weight decay are dealt out to stages."""
 
-    lr: float = Field(ge=1e-12, le=100, allow_inf_nan=False, description="learning rate of the head")
+    lr: float = Field(gt=0, le=100, allow_inf_nan=False, description="learning rate of the head")
     weight_decay: float = Field(0.0, ge=0, le=10, description="never of 1-d parameters")
     layer_decay: float = Field(1.0, ge=0.01, le=1, description="each stage learns this much slower than the one above it")
 

@@ -29,7 +29,7 @@ class _WholeModules(fx.Tracer):
 
 @dataclass(frozen=True)
 class _Cut:
-    """One place to cut: the nodes before it, those of them whose values the rest asks for, and the rest."""
+    """A cut: the nodes before it, those of them whose values the rest asks for, and the rest."""
 
     fixed: frozenset[fx.Node]
     crossing: tuple[fx.Node, ...]
@@ -72,11 +72,11 @@ class TracedModel:
         interpreter = fx.Interpreter(fx.GraphModule(self.model, self.graph), garbage_collect_values=False)
         interpreter.args_iter = iter((images,))
         for cut in sorted(cuts):
-            place = self._cut(cut)
+            parts = self._cut(cut)
             for node in self.graph.nodes:
-                if node in place.fixed and node not in interpreter.env:
+                if node in parts.fixed and node not in interpreter.env:
                     interpreter.env[node] = interpreter.run_node(node)
-            values = tuple(interpreter.env[node] for node in place.crossing)
+            values = tuple(interpreter.env[node] for node in parts.crossing)
             if not all(isinstance(v, torch.Tensor) and v.ndim and v.shape[0] == len(images) for v in values):
                 raise UserError(
                     f"{type(self.model).__name__} cannot be cut after stage {cut}, where more than activations "

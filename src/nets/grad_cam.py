@@ -1,6 +1,6 @@
-"""Where a network looked: Grad-CAM (Selvaraju et al., 2017, arXiv:1610.02391) at the last stage that still has a place.
+"""Where a network looked: Grad-CAM (Selvaraju et al., 2017, arXiv:1610.02391) at the last stage that still has a map.
 
-The target is read off the list of stages: the one nearest the head whose output is a map of more than one place.
+The target is read off the list of stages: the one nearest the head whose output is a map of more than one position.
 """
 
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ def grad_cam(network: StagedNetwork, images: Tensor, classes: Tensor) -> Heatmap
 
     def keep(stage: str, module: nn.Module) -> torch.utils.hooks.RemovableHandle:
         def hook(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            if isinstance(output, Tensor) and _places(output):
+            if isinstance(output, Tensor) and _map_dimensions(output):
                 if not output.requires_grad:
                     output.requires_grad_()  # all before it is frozen or has no weights
                 outputs[stage] = output  # of a stage's modules the last to run counts
@@ -58,7 +58,7 @@ def grad_cam(network: StagedNetwork, images: Tensor, classes: Tensor) -> Heatmap
     finally:
         for handle in hooks:
             handle.remove()
-    rows, columns = _places(target)
+    rows, columns = _map_dimensions(target)
     (channels,) = {1, 2, 3} - {rows, columns}
     weights = gradient.mean(dim=(rows, columns), keepdim=True)
     maps = torch.relu((weights * target).sum(dim=channels)).detach().float()
@@ -66,7 +66,7 @@ def grad_cam(network: StagedNetwork, images: Tensor, classes: Tensor) -> Heatmap
     return Heatmaps(spatial[-1], (maps / strongest.clamp_min(1e-12)).numpy())
 
 
-def _places(output: Tensor) -> tuple[int, ...]:
+def _map_dimensions(output: Tensor) -> tuple[int, ...]:
     """The two dimensions that are rows and columns, or () for what is no map of a square image.
 
     Some transformers keep their channels last.

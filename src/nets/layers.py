@@ -8,7 +8,7 @@ from torch.nn import functional
 
 
 class StrideAfterwards(nn.Conv2d):
-    """A depthwise convolution of stride 2 that computes every place and keeps every second while it learns on a CPU.
+    """A depthwise convolution of stride 2 that computes every position and keeps every second while it learns on a CPU.
 
     The same numbers to the bit, under the same names in a checkpoint. In bfloat16 the gradient of a strided depthwise
     convolution is so slow there (torch 2.14: the four of MobileNetV2 take most of a training step) that four times the
@@ -45,8 +45,8 @@ def relu6_apart(network: nn.Module) -> None:
             module.__class__ = ApartReLU6
 
 
-class MeanOfPlaces(nn.Module):
-    """The mean of each channel over its map: `(batch, channels, height, width)` → `(batch, channels)`.
+class GlobalAveragePooling(nn.Module):
+    """Global average pooling, the mean of each channel over its map: `(batch, channels, height, width)` → `(batch, channels)`.
 
     torch's own gradient of it is one number a channel, stretched over the map without memory of its own. Every layer
     below that receives such a thing leaves its quick way: MobileNetV2's neck trained eight times as long.
@@ -54,11 +54,11 @@ class MeanOfPlaces(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         if torch.is_grad_enabled() and images.requires_grad:
-            return _MeanOfPlaces.apply(images)
+            return _GlobalAveragePooling.apply(images)
         return images.mean((2, 3))
 
 
-class _MeanOfPlaces(torch.autograd.Function):
+class _GlobalAveragePooling(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, images: Tensor) -> Tensor:
         ctx.shape = images.shape

@@ -8,7 +8,7 @@ import timm
 from torch import nn
 
 from src.errors import UserError
-from src.nets.layers import MeanOfPlaces, relu6_apart, stride_afterwards
+from src.nets.layers import GlobalAveragePooling, relu6_apart, stride_afterwards
 from src.nets.stages import Rescale, SequentialNetwork
 
 
@@ -27,7 +27,7 @@ def build_mobilenetv2(classes: int, name: str = "mobilenetv2_100", dropout: floa
     relu6_apart(backbone)
     stages: dict[str, nn.Module] = {"stem": nn.Sequential(backbone.conv_stem, backbone.bn1)}
     stages |= {f"block{number}": block for number, block in enumerate(backbone.blocks, start=1)}
-    stages["neck"] = nn.Sequential(backbone.conv_head, backbone.bn2, MeanOfPlaces())
+    stages["neck"] = nn.Sequential(backbone.conv_head, backbone.bn2, GlobalAveragePooling())
     stages["head"] = nn.Sequential(nn.Dropout(dropout), backbone.classifier)
     return SequentialNetwork(Rescale(backbone.default_cfg["mean"], backbone.default_cfg["std"]), stages)
 
@@ -38,11 +38,11 @@ def stage_key(timm_key: str) -> str:
     if first == "blocks":
         number, _, rest = rest.partition(".")
         return f"stages.block{int(number) + 1}.{rest}"
-    place = {
+    name = {
         "conv_stem": "stem.0",
         "bn1": "stem.1",
         "conv_head": "neck.0",
         "bn2": "neck.1",
         "classifier": "head.1",
     }
-    return f"stages.{place.get(first, first)}.{rest}"
+    return f"stages.{name.get(first, first)}.{rest}"

@@ -19,7 +19,7 @@ class Model(Option, group="model"):
 
     weights: str | None = Field(None, description="hands, imagenet, a .safetensors or .ckpt file, or null: a random start")
     dropout: float = Field(0.2, ge=0, le=0.95, description="before the head")
-    lr: float = Field(0.001, ge=1e-12, le=100, allow_inf_nan=False, description="of the head, for adamw and adam")
+    lr: float = Field(0.001, gt=0, le=100, allow_inf_nan=False, description="of the head, for adamw and adam")
     layer_decay: float = Field(0.8, ge=0.01, le=1, description="each stage learns this much slower than the one above")
 
     @property

@@ -1,12 +1,12 @@
 """How overrides become a config: Hydra over conf/, its errors in one sentence."""
 
 import uuid
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from src.errors import UserError
 from src.settings.naming import run_name
@@ -41,11 +41,30 @@ def compose_config(overrides: Sequence[str] = ()) -> dict[str, Any]:
     # Within a job Hydra is there already, with the folders that its command line added.
     inside = GlobalHydra.instance().is_initialized()
     with nullcontext() if inside else initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
-        try:
-            composed: Any = OmegaConf.to_container(compose("train", overrides=list(overrides)), resolve=True)
-        except Exception as error:
-            raise (UserError(sentence(error, CONF)) if is_composition_error(error) else error) from None
-    return composed
+        with in_one_sentence():
+            return plain_values(compose("train", overrides=list(overrides)))
+
+
+@contextmanager
+def in_one_sentence() -> Iterator[None]:
+    """Errors of Hydra and OmegaConf inside this block become a `UserError`."""
+    try:
+        yield
+    except Exception as error:
+        if is_composition_error(error):
+            raise UserError(sentence(error, CONF)) from None
+        raise
+
+
+def plain_values(cfg: DictConfig) -> dict[str, Any]:
+    """A config resolved to plain values.
+
+    Raises:
+        UserError: a value is missing, or an interpolation leads nowhere.
+    """
+    with in_one_sentence():
+        values: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+        return dict(values)
 
 
 def parsed_overrides(overrides: Sequence[str]) -> dict[str, Any]:
@@ -56,8 +75,6 @@ def parsed_overrides(overrides: Sequence[str]) -> dict[str, Any]:
     """
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    try:
+    with in_one_sentence():
         parsed = OverridesParser.create().parse_overrides(list(overrides))
         return {str(override.key_or_group): override.value() for override in parsed}
-    except Exception as error:
-        raise (UserError(sentence(error, CONF)) if is_composition_error(error) else error) from None

@@ -137,7 +137,8 @@ def _sentence(cls: type, error: pydantic.ValidationError, where: str) -> str:
     first = error.errors(include_url=False)[0]
     kind, given = first["type"], first["input"]
     key = ".".join(part for part in (where, *map(str, first["loc"])) if part)
-    message = str(first["msg"]).removeprefix("Input ").rstrip(".")
+    message = str(first["msg"]).removeprefix("Input ").rstrip(".").replace("should be", "must be")
+    message = message.replace("greater than or equal to", "at least").replace("less than or equal to", "at most")
     if kind == "unexpected_keyword_argument":
         known = [one.name for one in fields(cls)]  # type: ignore[arg-type]
         return f"{key} is not a setting of this project{closest(str(first['loc'][-1]), known)}."

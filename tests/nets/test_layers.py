@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from src.nets.layers import MeanOfPlaces, StrideAfterwards, relu6_apart, stride_afterwards
+from src.nets.layers import GlobalAveragePooling, StrideAfterwards, relu6_apart, stride_afterwards
 
 
 @pytest.mark.parametrize("side", [15, 16])
@@ -41,7 +41,7 @@ def test_the_mean_of_a_map_and_its_gradient_are_those_of_torch() -> None:
     maps = torch.randn(4, 8, 7, 5).to(memory_format=torch.channels_last)
     weights = torch.randn(4, 8)
     results = []
-    for pool in (nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()), MeanOfPlaces()):
+    for pool in (nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()), GlobalAveragePooling()):
         own = maps.clone().requires_grad_()
         means = pool(own)
         (means * weights).sum().backward()
