@@ -1,6 +1,6 @@
 """The LightningDataModule: sources to manifest, manifest to split, split to loaders."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from src import hardware
 from src.data.augment import Augmentation, Draws
-from src.data.collect import Collection, ReadyMade, collect
+from src.data.collect import Collection, collect
 from src.data.duplicates import find_duplicates
 from src.data.loading import Batch, CutBatch, EpochSampler, PixelDataset, as_it_is, limit_threads
 from src.data.manifest import Manifest
@@ -20,23 +20,12 @@ from src.data.split import Split, split_manifest
 from src.errors import UserError
 from src.settings.config import signs_of
 from src.signs.labels import NUM_SIGNS, SIGNS
-from src.sources.catalog import RENDERED
-from src.sources.records import Finding, ImageRecord
+from src.sources.decoding import Decoding
+from src.sources.records import Finding
+from src.sources.rendered import RenderedHands
+from src.sources.source import Places
 
 Inputs = Callable[[str, PixelDataset], Dataset[Batch | CutBatch]]
-
-
-def _rendered(cfg: DictConfig) -> ReadyMade:
-    """The source "rendered": its pixels are made, not decoded."""
-
-    def ready_made(image_size_px: int, cache_dir: Path) -> tuple[Sequence[ImageRecord], Path]:
-        from src.synthetic.dataset import RenderedSpec, records, render_to_cache
-
-        spec = RenderedSpec(cfg.images, cfg.signers, image_size_px, cfg.seed)
-        file = render_to_cache(spec, cache_dir, processes=hardware.cores())
-        return records(spec, file), file
-
-    return ready_made
 
 
 def collected(cfg: DictConfig) -> Collection:
@@ -45,18 +34,14 @@ def collected(cfg: DictConfig) -> Collection:
     Raises:
         UserError: see `src.data.collect.collect`.
     """
-    return collect(
-        list(cfg.sources),
-        Path(cfg.root),
-        cfg.image_size_px,
-        Path(cfg.cache_dir),
+    places = Places(
+        root=Path(cfg.root),
         folder=Path(cfg.folder) if cfg.folder else None,
-        npy_label_order=list(cfg.npy_label_order) if cfg.npy_label_order else None,
-        fit=cfg.fit,
-        irregular=cfg.irregular,
-        max_megapixels=cfg.max_megapixels,
-        ready_made={RENDERED: _rendered(cfg.rendered)},
+        npy_label_order=tuple(cfg.npy_label_order) if cfg.npy_label_order else None,
+        rendered=RenderedHands(images=cfg.rendered.images, signers=cfg.rendered.signers, seed=cfg.rendered.seed),
     )
+    decoding = Decoding(image_size_px=cfg.image_size_px, fit=cfg.fit, max_megapixels=cfg.max_megapixels)
+    return collect(list(cfg.sources), places, decoding, Path(cfg.cache_dir), cfg.irregular)
 
 
 def chosen_signs(collection: Collection, cfg: DictConfig) -> Collection:

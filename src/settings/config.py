@@ -26,7 +26,7 @@ class RenderedConfig:
 
 @dataclass
 class DatamoduleConfig:
-    sources: list[str] = MISSING  # rendered, or names of src/signs/catalog.py
+    sources: list[str] = MISSING  # rendered, or names of src/sources/catalog.py
     rendered: RenderedConfig = field(default_factory=RenderedConfig)
     root: str = MISSING  # folder that holds one folder a source
     folder: str | None = None  # where the source called `folder` lies
