@@ -8,21 +8,28 @@ others. The same command with `folder=<the folder that it printed>` goes on wher
 import re
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from omegaconf import DictConfig
-
+from src.data.split import Source
 from src.errors import UserError
-from src.importing import imports
-from src.settings.composition import (
-    ONE_RUN,
-    PROJECT,
-    command_line,
-    compose,
-    named_values,
-    speaking_plainly,
-    whole_number,
-)
+from src.jobs import ONE_RUN, command_line
+from src.learning.run_settings import RunSettings, compose
+from src.settings.arguments import OfRuns, parse, passed_on, run_door
+from src.settings.composing import PROJECT
+from src.settings.naming import has_several_values
+from src.settings.options import Field, settings
+from src.train import run
+
+
+@settings
+class Arguments(OfRuns):
+    """How many folds, where they go, and the settings that all of them share."""
+
+    folds: int | None = Field(None, ge=2, description="number of folds; one a signer or source unless said")
+    folder: Path | None = Field(None, description="of an earlier call, to go on with; a new one unless said")
+    overrides: tuple[str, ...] = passed_on(description="settings of python -m src.train; seed may have several values")
 
 
 def main(arguments: list[str]) -> None:
@@ -31,58 +38,47 @@ def main(arguments: list[str]) -> None:
     Raises:
         UserError: a setting is not understood, or the images know too few or too many names to hold out.
     """
-    own = ("folds", "folder")
-    values = named_values([a for a in arguments if a.partition("=")[0] in own], own)
-    overrides = [a for a in arguments if a.partition("=")[0] not in own]
-    count = whole_number("folds", values["folds"], least=2) if "folds" in values else None
-    folder = Path(values.get("folder") or PROJECT / "experiments" / "folds" / time.strftime("%Y-%m-%d_%H-%M-%S"))
-    cfg = _one_run(overrides)
+    given = parse(Arguments, arguments)
+    folder = given.folder or PROJECT / "experiments" / "folds" / time.strftime("%Y-%m-%d_%H-%M-%S")
+    shared = _one_run(given.overrides)
 
     from src.learning.cross_validation import multirun
 
-    sys.argv[1:] = multirun(cfg, overrides, folder.resolve(), count)
+    sys.argv[1:] = multirun(shared, given.overrides, folder.resolve(), given.folds)
     try:
-        command_line(_fold, _report)
+        command_line(_fold)
     except SystemExit as end:
         if end.code == 130:
             print(f"The same command with folder={folder} goes on with the folds.", file=sys.stderr)
         raise
 
 
-def _one_run(overrides: list[str]) -> DictConfig:
-    """The config that all folds share, with the first of several seeds."""
-    by_source = "split=source" in overrides
+def _one_run(overrides: Sequence[str]) -> RunSettings:
+    """The settings that all folds share, with the first of several seeds."""
     single = []
     for item in overrides:
         key, equals, value = item.partition("=")
         if item.startswith("-") or not equals or key in ("resume", "split.holdout"):
             raise UserError(f"'{item}' does not go with folds: each signer or source is held out in turn.")
-        several = len(re.split(r",(?![^\[]*\])", value)) > 1 or re.match(r"\w+\(", value)
+        several = has_several_values(item)
         if several and key != "seed":
             raise UserError(f"{item}: folds are of one configuration, and only seed=1,2,3 may have several values.")
         first = re.split(r"[,()]", value)[1 if "(" in value else 0] if several else value
         single.append("split=strictest" if item == "split=source" else f"{key}={first}")
-    cfg = compose(single)
-    if by_source:  # which needs a name, and each will be named in turn
-        cfg.split.name, cfg.split.holdout = "source", cfg.datamodule.sources[:1]
-    return cfg
+    shared = compose(single)
+    if "split=source" in overrides:  # which needs a name, and each will be named in turn
+        shared = replace(shared, split=Source(holdout=shared.datamodule.sources[:1], seed=shared.split.seed))
+    return shared
 
 
-def _fold(cfg: DictConfig, run_dir: Path) -> None:
-    with imports():
-        from src.learning.cross_validation import train_fold
+def _fold(fold: RunSettings, run_dir: Path) -> None:
+    from src.learning.cross_validation import train_fold
 
-    train_fold(cfg, run_dir)
-
-
-def _report(folder: Path) -> None:
-    from src.reports.cross_validation import report
-
-    report(folder)
+    train_fold(fold, run_dir, run)
 
 
 if __name__ == "__main__":
-    if ONE_RUN[0] in sys.argv:  # another process of a distributed fold
-        command_line(_fold, _report)
+    if ONE_RUN in sys.argv:  # another process of a distributed fold
+        command_line(_fold)
     else:
-        speaking_plainly(main, sys.argv[1:], __doc__)
+        run_door(main)

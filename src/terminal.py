@@ -1,11 +1,13 @@
-"""A bar for work that a person waits for."""
+"""What people see in a terminal: a bar for work that they wait for, and tables that all look alike."""
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 _QUIET_SECONDS = 2.0
 
@@ -35,3 +37,8 @@ def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
     finally:
         if shown:
             bar.stop()
+
+
+def table(title: str = "") -> Table:
+    """An empty table in the project's look."""
+    return Table(title=title or None, box=box.SIMPLE_HEAD, title_style="bold", title_justify="left", pad_edge=False)

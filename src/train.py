@@ -4,26 +4,42 @@
 `--help` and `--cfg job` show the settings.
 """
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from omegaconf import DictConfig
-
 from src.importing import imports
-from src.settings.composition import command_line, resumed_run, swept_freezes
+from src.jobs import command_line, speaking_plainly
+from src.learning.run_settings import RunSettings
 
 
-def _train(cfg: DictConfig, run_dir: Path) -> None:
+def run(settings: RunSettings, run_dir: Path, resume: bool = False) -> None:
+    """Train, then write the run's page and print what came out."""
     with imports():
         from src.learning.training import train
 
-    train(cfg, run_dir, resume=resumed_run() is not None, swept=swept_freezes())
+    result = train(settings, run_dir, resume)
+    if result.is_first_process:
+        from src.reports.album import write_run_page
+        from src.reports.results import print_result
+
+        write_run_page(run_dir, result.data, result.network)
+        print_result(result.record, run_dir)
 
 
-def _after_sweep(folder: Path) -> None:
-    from src.reports.sweep import report
+def main(arguments: Sequence[str]) -> None:
+    """The command line, in this process."""
+    if any(argument.startswith("resume=") for argument in arguments):
+        from src.learning.resuming import resumed
 
-    report([folder])
+        def go_on() -> None:
+            settings, folder = resumed(arguments)
+            run(settings, folder, resume=True)
+
+        speaking_plainly(go_on)
+    else:
+        command_line(run)
 
 
 if __name__ == "__main__":
-    command_line(_train, _after_sweep)
+    main(sys.argv[1:])

@@ -2,13 +2,13 @@
 
 import hashlib
 import inspect
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import albumentations
 import numpy as np
 
+from src.data.settings import AugmentationSettings
 from src.errors import UserError
 
 
@@ -53,15 +53,16 @@ class Augmentation:
     """A pipeline of Albumentations transforms on one image.
 
     Args:
-        transforms: `[{class name: arguments}, …]`, the `augmentation.transforms` of the config.
+        settings: the transforms, in order.
 
     Raises:
         UserError: a name is no Albumentations image transform, or does not take its arguments.
     """
 
-    def __init__(self, transforms: Sequence[dict[str, Any]]) -> None:
-        self.pipeline = albumentations.Compose([_transform(step) for step in transforms])
-        self.is_identity = not transforms
+    def __init__(self, settings: AugmentationSettings) -> None:
+        self.name = settings.name
+        self.pipeline = albumentations.Compose([_transform(step) for step in settings.transforms])
+        self.is_identity = not settings.transforms
 
     def __call__(self, image: np.ndarray, seed: int) -> np.ndarray:
         """`(height, width, 3) uint8` → the same shape and type, as `seed` alone decides."""
@@ -72,8 +73,8 @@ class Augmentation:
         return self.pipeline(image=image)["image"]
 
 
-def _transform(step: dict[str, Any]) -> albumentations.BasicTransform:
-    if not isinstance(step, dict) or len(step) != 1:
+def _transform(step: dict[str, dict[str, Any] | None]) -> albumentations.BasicTransform:
+    if len(step) != 1:
         raise UserError(f"augmentation.transforms: each entry is one name with its arguments, but this one is {step}.")
     ((name, arguments),) = step.items()
     transform = getattr(albumentations, str(name), None)

@@ -1,12 +1,12 @@
 """The LightningDataModule: sources to manifest, manifest to split, split to loaders."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pytorch_lightning as pl
-from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import DataLoader, Dataset
 
 from src import hardware
@@ -16,109 +16,146 @@ from src.data.duplicates import find_duplicates
 from src.data.loading import Batch, CutBatch, EpochSampler, PixelDataset, as_it_is, limit_threads
 from src.data.manifest import Manifest
 from src.data.pixel_cache import Pixels
-from src.data.split import Split, split_manifest
+from src.data.settings import AugmentationSettings, DatamoduleSettings
+from src.data.split import Split, SplitProtocol
 from src.errors import UserError
-from src.settings.config import signs_of
 from src.signs.labels import NUM_SIGNS, SIGNS
 from src.sources.decoding import Decoding
 from src.sources.records import Finding
-from src.sources.rendered import RenderedHands
 from src.sources.source import Places
 
-Inputs = Callable[[str, PixelDataset], Dataset[Batch | CutBatch]]
 
-
-def collected(cfg: DictConfig) -> Collection:
-    """What the `datamodule` section of a config asks for: found, decoded and cached.
+def collected(settings: DatamoduleSettings) -> Collection:
+    """What the settings ask for: found, decoded and cached, reduced to the signs that are wanted.
 
     Raises:
-        UserError: see `src.data.collect.collect`.
+        UserError: see `src.data.collect.collect`, or none of the images shows a wanted sign.
     """
     places = Places(
-        root=Path(cfg.root),
-        folder=Path(cfg.folder) if cfg.folder else None,
-        npy_label_order=tuple(cfg.npy_label_order) if cfg.npy_label_order else None,
-        rendered=RenderedHands(images=cfg.rendered.images, signers=cfg.rendered.signers, seed=cfg.rendered.seed),
+        root=Path(settings.root),
+        folder=Path(settings.folder) if settings.folder else None,
+        npy_label_order=settings.npy_label_order or None,
+        rendered=settings.rendered,
     )
-    decoding = Decoding(image_size_px=cfg.image_size_px, fit=cfg.fit, max_megapixels=cfg.max_megapixels)
-    return collect(list(cfg.sources), places, decoding, Path(cfg.cache_dir), cfg.irregular)
-
-
-def chosen_signs(collection: Collection, cfg: DictConfig) -> Collection:
-    """The images of `datamodule.signs`.
-
-    Raises:
-        UserError: there are none.
-    """
-    wanted = signs_of(cfg)
+    decoding = Decoding(
+        image_size_px=settings.image_size_px, fit=settings.fit, max_megapixels=settings.max_megapixels
+    )
+    collection = collect(settings.sources, places, decoding, Path(settings.cache_dir), settings.irregular)
+    wanted = settings.wanted_signs()
     if len(wanted) == NUM_SIGNS:
         return collection
-    chosen = [i for i, record in enumerate(collection.manifest) if record.label in wanted]
+    chosen = [index for index, record in enumerate(collection.manifest) if record.label in wanted]
     if not chosen:
         signs = " ".join(SIGNS[label] for label in wanted)
-        raise UserError(f"datamodule.signs={signs} leaves no image of {', '.join(cfg.sources)}.")
+        raise UserError(f"datamodule.signs={signs} leaves no image of {', '.join(settings.sources)}.")
     return replace(collection, manifest=collection.manifest.subset(chosen), pixels=collection.pixels.subset(chosen))
+
+
+@runtime_checkable
+class ShowsInputs(Protocol):
+    """A callback that shows something else than images to the network, such as what leaves its frozen stages."""
+
+    def inputs(self, part: str, images: PixelDataset) -> Dataset[Batch | CutBatch]:
+        """What stands for the images of a part (`train`, `val`, `test`)."""
+        ...
+
+    def still_reads_images(self) -> bool:
+        """Whether any epoch of training still starts from images."""
+        ...
 
 
 class SignDataModule(pl.LightningDataModule):
     """All images of a run, divided by its protocol.
 
-    Attributes (after `prepare`):
+    Callbacks of its trainer that are `ShowsInputs` are asked what loaders show; nobody changes it from outside.
+
+    Args:
+        settings: which images, and how they become batches.
+        augmentation: of the images of training.
+        protocol: what divides them.
+        draws: which random draw an image gets in which epoch, and the seed of the order of training.
+        accelerator: `trainer.accelerator`, which decides how many processes load.
+
+    Attributes (after `setup`):
         manifest: every usable image.
+        pixels: their pixels; `pixels[i]` belongs to `manifest[i]`.
         findings: files left out or converted.
-        groups: (images,) int64: duplicates, near-duplicates and bursts share a number; see `src.data.duplicates`.
+        groups: `(images,) int64`: duplicates, near-duplicates and bursts share a number; see `src.data.duplicates`.
         split: which image is in which part.
-        draws: which random draw an image gets in which epoch.
-        inputs: what loaders show in place of the images of a part, or None.
-        reads_images: whether any epoch of training still starts from images.
     """
 
     manifest: Manifest
+    pixels: Pixels
     findings: list[Finding]
     groups: np.ndarray
     split: Split
-    pixels: Pixels
 
-    def __init__(self, cfg: DictConfig) -> None:
+    def __init__(
+        self,
+        settings: DatamoduleSettings,
+        augmentation: AugmentationSettings,
+        protocol: SplitProtocol,
+        draws: Draws,
+        accelerator: str = "auto",
+    ) -> None:
         super().__init__()
-        self.cfg = cfg
-        self.augmentation = Augmentation(OmegaConf.to_container(cfg.augmentation.transforms))
-        self.draws = Draws(cfg.seed)
-        self.inputs: Inputs | None = None
-        self.reads_images = True
+        self.settings, self.protocol, self.draws, self.accelerator = settings, protocol, draws, accelerator
+        self.augmentation = Augmentation(augmentation)
+        self._collection: Collection | None = None
 
-    def prepare(self) -> None:
-        """Find, decode and divide; called once before the loaders are asked for.
+    def prepare_data(self) -> None:
+        """Find, decode and compare the images, all of it once for this machine.
 
         Raises:
-            UserError: no images, or a split that they do not allow.
+            UserError: there are none.
         """
-        collection = chosen_signs(collected(self.cfg.datamodule), self.cfg.datamodule)
-        self.findings = collection.findings
-        self.manifest, self.pixels = collection.manifest, collection.pixels
-        self.groups = find_duplicates(self.manifest, self.pixels, Path(self.cfg.datamodule.cache_dir)).groups
-        self.split = split_manifest(self.manifest, self.cfg.split, self.groups)
+        self._collection = collected(self.settings)
+        self._groups(self._collection)
+
+    def setup(self, stage: str = "fit") -> None:
+        """Divide the images by the protocol.
+
+        Raises:
+            UserError: they do not allow it.
+        """
+        if hasattr(self, "split"):
+            return
+        collection = self._collection or collected(self.settings)
+        self.manifest, self.pixels, self.findings = collection.manifest, collection.pixels, collection.findings
+        self.groups = self._groups(collection)
+        self.split = self.protocol.divide(self.manifest, self.groups)
+
+    def _groups(self, collection: Collection) -> np.ndarray:
+        return find_duplicates(collection.manifest, collection.pixels, Path(self.settings.cache_dir)).groups
 
     def dataset(self, part: str) -> PixelDataset:
         """The images of `train` (augmented), `val` or `test`."""
         augmentation = self.augmentation if part == "train" and not self.augmentation.is_identity else None
         return PixelDataset(self.pixels, self.manifest, self.split.part(part), augmentation, self.draws)
 
+    def _inputs(self) -> Iterator[ShowsInputs]:
+        trainer = self.trainer
+        yield from (callback for callback in (trainer.callbacks if trainer else ()) if isinstance(callback, ShowsInputs))
+
     def _shown(self, part: str) -> Dataset[Batch | CutBatch]:
-        images = self.dataset(part)
-        return images if self.inputs is None else self.inputs(part, images)
+        shown: Dataset[Batch | CutBatch] = images = self.dataset(part)
+        for callback in self._inputs():
+            shown = callback.inputs(part, images)
+        return shown
 
     def train_dataloader(self) -> DataLoader[Batch | CutBatch]:
         rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         dataset = self._shown("train")
-        # The batch that an epoch leaves over is dropped, but never the only one: batch norm dislikes tiny batches.
-        per_rank = len(dataset) // ranks
-        workers = self.cfg.datamodule.workers if self.reads_images else 0
+        images = len(self.split.train)
+        workers = self.settings.workers
+        if not all(callback.still_reads_images() for callback in self._inputs()):
+            workers = 0
         return self._loader(
             dataset,
-            EpochSampler(len(dataset), self.cfg.seed, rank, ranks),
-            workers=hardware.loader_workers(self.cfg.trainer.accelerator) if workers is None else workers,
-            drop_last=per_rank > self.cfg.datamodule.batch_size,
+            EpochSampler(images, self.draws.seed, rank, ranks),
+            workers=hardware.loader_workers(self.accelerator) if workers is None else workers,
+            # The batch that an epoch leaves over is dropped, but never the only one: batch norm dislikes tiny batches.
+            drop_last=images // ranks > self.settings.batch_size,
         )
 
     def val_dataloader(self) -> DataLoader[Batch | CutBatch]:
@@ -128,16 +165,16 @@ class SignDataModule(pl.LightningDataModule):
         return self._in_order("test")
 
     def _in_order(self, part: str) -> DataLoader[Batch | CutBatch]:
-        dataset = self._shown(part)
         # Slices of a memory map: a loader process would cost more than it brings.
-        return self._loader(dataset, EpochSampler(len(dataset), seed=None), workers=0, drop_last=False)
+        sampler = EpochSampler(len(self.split.part(part)), seed=None)
+        return self._loader(self._shown(part), sampler, workers=0, drop_last=False)
 
     def _loader(
         self, dataset: Dataset[Batch | CutBatch], sampler: EpochSampler, workers: int, drop_last: bool
     ) -> DataLoader[Batch | CutBatch]:
         return DataLoader(
             dataset,
-            batch_size=self.cfg.datamodule.batch_size,
+            batch_size=self.settings.batch_size,
             sampler=sampler,
             num_workers=workers,
             drop_last=drop_last,
@@ -145,5 +182,5 @@ class SignDataModule(pl.LightningDataModule):
             worker_init_fn=limit_threads,
             persistent_workers=workers > 0,
             prefetch_factor=4 if workers > 0 else None,
-            pin_memory=hardware.on_gpu(self.cfg.trainer.accelerator),
+            pin_memory=hardware.on_gpu(self.accelerator),
         )

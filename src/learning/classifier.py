@@ -1,37 +1,31 @@
-"""The LightningModule around a staged network: loss, metrics, optimizer. Everything else is somebody else's subject."""
+"""The LightningModules around a staged network: what all training here has in common, and the loss of signs."""
 
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from omegaconf import OmegaConf
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
+from torchmetrics.aggregation import CatMetric
 
 from src.data.augment import draw_seed
 from src.data.loading import Batch, CutBatch
-from src.evaluation.metrics import sign_metrics
-from src.learning.optim import build_optimizer, build_scheduler
+from src.evaluation.metrics import validation_metrics
+from src.learning.freezing import FreezeSchedule
+from src.learning.run_settings import RunSettings
 from src.nets.stages import StagedNetwork
 
 
-class SignClassifier(pl.LightningModule):
-    """Trains a network on signs.
+class StagedModule(pl.LightningModule):
+    """A network that scores images, or what its frozen stages have made of them.
 
     Args:
         network: logits `(batch, 36)` from images `(batch, 3, size, size) uint8`.
-        config: the run's whole config as plain Python values; it travels in every checkpoint.
     """
 
-    def __init__(self, network: StagedNetwork, config: dict[str, Any]) -> None:
+    def __init__(self, network: StagedNetwork) -> None:
         super().__init__()
         self.network = network
-        self.config = OmegaConf.create(config)
-        # Plain values only: a DictConfig in a checkpoint could not be read back with weights_only.
-        self.save_hyperparameters({"config": config}, logger=False)
-        self.loss = nn.CrossEntropyLoss(label_smoothing=self.config.label_smoothing)
-        self.train_loss, self.train_accuracy = MeanMetric("disable"), MeanMetric("disable")
-        self.val_loss, self.val_metrics = MeanMetric("disable"), sign_metrics().clone(prefix="val/")
 
     def forward(self, images: Tensor) -> Tensor:
         return self.network(images)
@@ -42,21 +36,74 @@ class SignClassifier(pl.LightningModule):
             return self.network.suffix(batch.activations, batch.cut)
         return self(batch.images)
 
-    def training_step(self, batch: Batch | CutBatch, batch_index: int) -> Tensor:
-        # Dropout draws by (seed, epoch, batch, rank). Once an epoch would not do: a resumed Lightning makes its
-        # loaders, which draw too, at another moment than a fresh one.
+    def predict_step(self, batch: Batch | CutBatch, batch_index: int) -> tuple[Tensor, Tensor]:
+        """Manifest indices `(batch,)` and probabilities `(batch, 36) float32`."""
+        return batch.indices.cpu(), self.logits(batch).float().softmax(dim=1).cpu()
+
+
+class TrainedModule(StagedModule):
+    """A network that is trained: its optimizer, schedule and freeze policy, and draws that belong to (seed, epoch, batch).
+
+    Args:
+        network: to be trained.
+        settings: of the run; they travel in every checkpoint as plain values.
+
+    Attributes:
+        freeze: which stages learn when; the callback `Freezing` applies it.
+    """
+
+    def __init__(self, network: StagedNetwork, settings: RunSettings) -> None:
+        super().__init__(network)
+        self.settings = settings
+        self.freeze: FreezeSchedule = settings.freeze.over(network.stage_names)
+        # Plain values only: anything else in a checkpoint could not be read back with weights_only.
+        self.save_hyperparameters({"config": settings.plain()}, logger=False)
+
+    def seed_draws(self, batch_index: int) -> None:
+        """Seed what a training step draws, dropout above all.
+
+        Once an epoch would not do: a resumed Lightning makes its loaders, which draw too, at another moment.
+        """
         draw = f"dropout of batch {batch_index}, rank {self.global_rank}"
-        seed = draw_seed(self.config.seed, self.current_epoch, draw)
+        seed = draw_seed(self.settings.seed, self.current_epoch, draw)
         # Not torch.manual_seed: for a CUDA that may wake up later it keeps a stack trace of every call.
         torch.default_generator.manual_seed(seed)
         if self.device.type == "cuda":
             torch.cuda.manual_seed(seed)
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Step what Lightning asks for, except the plateau scheduler, which `PlateauSteps` steps in time."""
+        if not isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
+            scheduler.step()
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self.settings.optimizer.over(self.network, fused=self.trainer.gradient_clip_val is None)
+        epochs = self.trainer.max_epochs or 1
+        steps_per_epoch = max(1, int(self.trainer.estimated_stepping_batches) // epochs)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": self.settings.scheduler.over(optimizer, steps_per_epoch, epochs),
+        }
+
+
+class SignClassifier(TrainedModule):
+    """Trains a network on signs: cross-entropy, and every metric of `src.evaluation.metrics` on validation images."""
+
+    def __init__(self, network: StagedNetwork, settings: RunSettings) -> None:
+        super().__init__(network, settings)
+        self.loss = nn.CrossEntropyLoss(label_smoothing=settings.label_smoothing)
+        self.train_loss, self.train_accuracy = MeanMetric("disable"), MeanMetric("disable")
+        self.val_loss = MeanMetric("disable")
+        self.val_probabilities, self.val_labels = CatMetric("disable"), CatMetric("disable")
+
+    def training_step(self, batch: Batch | CutBatch, batch_index: int) -> Tensor:
+        self.seed_draws(batch_index)
         logits = self.logits(batch)
         loss = self.loss(logits, batch.labels)
         count = len(batch.labels)
-        right = (logits.detach().argmax(dim=1) == batch.labels).float().mean()
+        correct = (logits.detach().argmax(dim=1) == batch.labels).float().mean()
         self.train_loss.update(loss.detach(), count)
-        self.train_accuracy.update(right, count)
+        self.train_accuracy.update(correct, count)
         if self.trainer.is_last_batch:  # said once an epoch: in every step, Lightning's bookkeeping outweighs a head
             self.log_dict(
                 {"train/loss": self.train_loss, "train/accuracy": self.train_accuracy}, on_step=False, on_epoch=True
@@ -67,27 +114,13 @@ class SignClassifier(pl.LightningModule):
         logits = self.logits(batch).float()
         # Without label smoothing, so that losses compare between runs.
         self.val_loss.update(nn.functional.cross_entropy(logits, batch.labels), len(batch.labels))
-        self.val_metrics.update(logits, batch.labels)
+        self.val_probabilities.update(logits.softmax(dim=1))
+        self.val_labels.update(batch.labels)
 
     def on_validation_epoch_end(self) -> None:
-        self.log("val/loss", self.val_loss)
-        self.log_dict(self.val_metrics)
-
-    def predict_step(self, batch: Batch | CutBatch, batch_index: int) -> tuple[Tensor, Tensor]:
-        """Manifest indices `(batch,)` and probabilities `(batch, 36) float32`."""
-        return batch.indices.cpu(), self.logits(batch).float().softmax(dim=1).cpu()
-
-    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
-        """Step what Lightning asks for, except the plateau scheduler, which `PlateauSteps` steps in time."""
-        if not isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
-            scheduler.step()
-
-    def configure_optimizers(self) -> dict[str, Any]:
-        clips = self.config.trainer.gradient_clip is not None
-        optimizer = build_optimizer(self.network, self.config.optimizer, fused=not clips)
-        epochs = self.trainer.max_epochs
-        steps_per_epoch = max(1, int(self.trainer.estimated_stepping_batches) // epochs)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": build_scheduler(optimizer, self.config.scheduler, steps_per_epoch, epochs),
-        }
+        labels = self.val_labels.compute().cpu().numpy().astype("int64")
+        probabilities = self.val_probabilities.compute().float().cpu().numpy()
+        figures = {f"val/{name}": value for name, value in validation_metrics(labels, probabilities).items()}
+        self.log_dict(figures | {"val/loss": self.val_loss.compute()})
+        for metric in (self.val_loss, self.val_labels, self.val_probabilities):
+            metric.reset()

@@ -3,27 +3,25 @@
 import json
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from omegaconf import DictConfig
-
 from src.data.cross_validation import fold_holdouts
-from src.data.datamodule import SignDataModule
 from src.errors import UserError
-from src.learning.training import train
+from src.learning.resuming import RESUMABLE_KEYS
+from src.learning.run_data import loaded_data
+from src.learning.run_settings import RunSettings
 from src.runs import folder as run_folder
-from src.settings.composition import RESUMABLE_KEYS
 from src.storage.files import write_json
 
 
-def multirun(cfg: DictConfig, overrides: Sequence[str], folder: Path, count: int | None) -> list[str]:
+def multirun(settings: RunSettings, overrides: Sequence[str], folder: Path, count: int | None) -> list[str]:
     """The command line of a multirun that trains every fold of `overrides` in `folder`.
 
     What the folds are is kept in `folds.json` there, so that the same command finds them again.
 
     Args:
-        cfg: the config of `overrides`, for one seed.
+        settings: of `overrides`, for one seed.
         overrides: as on the command line; `seed` may have several values.
         folder: where the runs go.
         count: number of folds, or None for one a name.
@@ -31,10 +29,9 @@ def multirun(cfg: DictConfig, overrides: Sequence[str], folder: Path, count: int
     Raises:
         UserError: the images know no names to hold out, or the folder holds other folds.
     """
-    data = SignDataModule(cfg)
-    data.prepare()
+    data = loaded_data(settings)
     split = data.split.name
-    holdouts = fold_holdouts(data.manifest, split, count, cfg.split.seed)
+    holdouts = fold_holdouts(data.manifest, split, count, settings.split.seed)
     kept = [item for item in overrides if item.partition("=")[0] not in ("split", "split.holdout")]
     plan = {
         "split": split,
@@ -67,8 +64,11 @@ def _quoted(text: str) -> str:
     return f"'{escaped}'"
 
 
-def train_fold(cfg: DictConfig, run_dir: Path) -> None:
+def train_fold(settings: RunSettings, run_dir: Path, run: Callable[[RunSettings, Path, bool], None]) -> None:
     """Train one fold; one that has finished is kept, one that was interrupted goes on.
+
+    Args:
+        run: trains a run's settings into its folder, from its last checkpoint where the third argument says so.
 
     Raises:
         UserError: see `src.learning.training.train`.
@@ -78,8 +78,8 @@ def train_fold(cfg: DictConfig, run_dir: Path) -> None:
         return
     (run_dir / run_folder.FAILURE_FILE).unlink(missing_ok=True)
     resume = (run_dir / run_folder.LAST).is_file()
-    if resume and cfg.trainer.devices not in (1, "auto"):
+    if resume and settings.trainer.devices not in (1, "auto"):
         raise UserError(f"{run_dir} was interrupted: python -m src.train resume={run_dir} goes on with it.")
     if not resume:
         shutil.rmtree(run_dir / run_folder.CHECKPOINTS, ignore_errors=True)  # of a fold stopped within its first epoch
-    train(cfg, run_dir, resume=resume)
+    run(settings, run_dir, resume)

@@ -1,12 +1,18 @@
-"""What a person sees while a run is under way, and how long it really took."""
+"""What is kept and shown of every epoch: a line or a bar, the curves, and how long it took."""
 
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ProgressBar, RichProgressBar
 from pytorch_lightning.callbacks.progress.rich_progress import RichProgressBarTheme
+
+from src.runs import folder as run_folder
+from src.storage.files import write_csv
+
+_SHOWN = ("train/loss", "train/accuracy", "val/loss", "val/accuracy")
 
 
 def progress_bar() -> ProgressBar | None:
@@ -16,28 +22,54 @@ def progress_bar() -> ProgressBar | None:
     return RichProgressBar(leave=True, theme=RichProgressBarTheme(metrics_format=".3f"))
 
 
+def _figures(trainer: pl.Trainer) -> dict[str, float]:
+    """The epoch's losses and metrics, the four that everybody looks at first."""
+    found = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    known = [name for name in (*_SHOWN, *sorted(found)) if name in found and name.startswith(("train/", "val/"))]
+    return {name: found[name] for name in known}
+
+
 class EpochLines(pl.Callback):
     """One line an epoch, for logs and pipes."""
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        shown = {name: float(value) for name, value in trainer.callback_metrics.items() if name in _SHOWN}
-        figures = "  ".join(f"{name} {shown[name]:.4f}" for name in _SHOWN if name in shown)
+        figures = "  ".join(f"{name} {value:.4f}" for name, value in _figures(trainer).items() if name in _SHOWN)
         if trainer.is_global_zero:
             print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  {figures}", flush=True)
 
 
-_SHOWN = ("train/loss", "train/accuracy", "val/loss", "val/accuracy")
+class Curves(pl.Callback):
+    """`curves.csv` in the run's folder: a row an epoch, counted from 1, with every loss and metric.
+
+    Lightning's CSVLogger begins a new file when a run is resumed; these rows travel in the checkpoint.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, float]] = []
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.rows = [*self.rows[: trainer.current_epoch], _figures(trainer)]
+        if trainer.is_global_zero:
+            columns = list(dict.fromkeys(name for row in self.rows for name in row))
+            lines = [[epoch, *(row.get(name, "") for name in columns)] for epoch, row in enumerate(self.rows, start=1)]
+            write_csv(Path(trainer.default_root_dir) / run_folder.CURVES, ("epoch", *columns), lines)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows = [dict(row) for row in state_dict["rows"]]
 
 
 class Stopwatch(pl.Callback):
     """Seconds of the run and of its training epochs without validation, and images trained on; all survive a resume.
 
-    Args:
+    Attributes:
         started: `time.perf_counter()` when this process began the run.
     """
 
-    def __init__(self, started: float) -> None:
-        self.started = started
+    def __init__(self) -> None:
+        self.started = time.perf_counter()
         self.train_seconds = 0.0
         self.images = 0
         self._earlier_seconds = 0.0

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import pytorch_lightning as pl
 
-from src.learning.freezing import FreezePolicy
+from src.learning.classifier import TrainedModule
 from src.nets.stages import StagedNetwork
 
 
@@ -16,47 +16,45 @@ class FreezeBroken(RuntimeError):
     """A frozen stage changed: a defect of this project, never of the user."""
 
 
-class FreezeSchedule(pl.Callback):
-    """Applies a policy at each epoch's start and checks that frozen stages did not change.
+class Freezing(pl.Callback):
+    """Applies the module's freeze policy at each epoch's start and checks that frozen stages did not change.
 
     Attributes:
         before: stage → SHA-256 of its tensors when training began.
         after: stage → SHA-256 when the stage thawed, or when training ended; equal to `before` by contract.
     """
 
-    def __init__(self, network: StagedNetwork, policy: FreezePolicy) -> None:
-        self.network, self.policy = network, policy
+    def __init__(self) -> None:
         self.before: dict[str, str] = {}
         self.after: dict[str, str] = {}
 
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+    def setup(self, trainer: pl.Trainer, pl_module: TrainedModule, stage: str) -> None:
         if stage == "fit":
             # Distributed training looks at gradients once, here: it must see every stage that will ever learn.
-            self.network.set_trained(self.policy.trained_within(trainer.max_epochs))
+            pl_module.network.set_trained(pl_module.freeze.trained_within(trainer.max_epochs or 1))
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_train_start(self, trainer: pl.Trainer, pl_module: TrainedModule) -> None:
         if not self.before:  # a resumed run already knows them from its checkpoint
-            frozen = set(self.network.stage_names) - self.policy.trained(0)
-            self.before = {
-                stage: self.network.fingerprint(stage) for stage in self.network.stage_names if stage in frozen
-            }
+            trained = pl_module.freeze.trained(0)
+            network = pl_module.network
+            self.before = {stage: network.fingerprint(stage) for stage in network.stage_names if stage not in trained}
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        trained = self.policy.trained(trainer.current_epoch)
-        self._check(stage for stage in self.before if stage in trained and stage not in self.after)
-        self.network.set_trained(trained)
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: TrainedModule) -> None:
+        trained = pl_module.freeze.trained(trainer.current_epoch)
+        self._check(pl_module.network, (stage for stage in self.before if stage in trained and stage not in self.after))
+        pl_module.network.set_trained(trained)
 
-    def check_all(self) -> None:
+    def check_all(self, network: StagedNetwork) -> None:
         """Check what is still frozen. Called after training, and not by a hook: a run resumed at its end has no loop.
 
         Raises:
             FreezeBroken: a frozen stage changed.
         """
-        self._check(stage for stage in self.before if stage not in self.after)
+        self._check(network, (stage for stage in self.before if stage not in self.after))
 
-    def _check(self, stages: Iterable[str]) -> None:
+    def _check(self, network: StagedNetwork, stages: Iterable[str]) -> None:
         for stage in list(stages):
-            self.after[stage] = self.network.fingerprint(stage)
+            self.after[stage] = network.fingerprint(stage)
             if self.after[stage] != self.before[stage]:
                 raise FreezeBroken(f"stage {stage} was frozen and changed all the same")
 

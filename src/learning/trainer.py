@@ -1,76 +1,127 @@
-"""From a trained network and a set of images to probabilities and figures."""
+"""Lightning's Trainer for a run and for scoring, on the hardware that the settings ask for."""
 
 import logging
 import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from omegaconf import DictConfig
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch.utils.data import DataLoader
 
 from src import hardware
 from src.errors import UserError
 from src.evaluation.predictions import Predictions
-from src.learning.classifier import SignClassifier
+from src.learning.classifier import StagedModule
+from src.learning.epochs import EpochLines, progress_bar
+from src.learning.trainer_settings import TrainerSettings
+
+
+def run_trainer(
+    settings: TrainerSettings, run_dir: Path, callbacks: Iterable[pl.Callback], loggers: list[Logger], stages_move: bool
+) -> pl.Trainer:
+    """The trainer of a run.
+
+    Args:
+        settings: of the run.
+        run_dir: where callbacks and loggers write.
+        callbacks, loggers: in the order of the config.
+        stages_move: whether a stage thaws in the course of the run: distributed training must be told.
+
+    Raises:
+        UserError: this machine has not the hardware that the settings ask for.
+    """
+    bar = progress_bar() if settings.progress else None
+    lines: list[pl.Callback] = [bar] if bar else [EpochLines()] if settings.progress else []
+    distributed = settings.strategy == "ddp" or settings.devices != 1
+    # A stage that thaws later has no gradient before.
+    strategy: Any = DDPStrategy(find_unused_parameters=stages_move) if distributed else "auto"
+    arguments: Mapping[str, Any] = {
+        "default_root_dir": run_dir,
+        "max_epochs": settings.max_epochs,
+        "strategy": strategy,
+        "logger": loggers or False,
+        "callbacks": [*callbacks, *lines],
+        "enable_progress_bar": bar is not None,
+        "enable_model_summary": False,  # the table of stages says more
+        "deterministic": "warn" if settings.deterministic else False,
+        "gradient_clip_val": settings.gradient_clip,
+        "limit_train_batches": settings.limit_batches,
+        "limit_val_batches": settings.limit_batches,
+        "limit_predict_batches": settings.limit_batches,
+        "num_sanity_val_steps": 0,
+        "log_every_n_steps": 10,
+        "use_distributed_sampler": False,  # our sampler shares out the images itself
+    }
+    return build_trainer(settings, devices=_devices(settings), **{**arguments, **settings.arguments})
+
+
+def scoring_trainer(settings: TrainerSettings) -> pl.Trainer:
+    """A trainer for scoring on one device, whole sets in order, without callbacks or files.
+
+    Raises:
+        UserError: this machine has not the hardware that the settings ask for.
+    """
+    return build_trainer(
+        settings,
+        devices=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        limit_predict_batches=settings.limit_batches,
+    )
+
+
+def build_trainer(settings: TrainerSettings, **arguments: Any) -> pl.Trainer:
+    """A Lightning trainer with the hardware and number format of the settings.
+
+    Raises:
+        UserError: this machine has not that hardware, or Lightning refuses an argument.
+    """
+    precision = number_format(settings)
+    try:
+        return pl.Trainer(accelerator=settings.accelerator, precision=precision, **arguments)  # type: ignore[arg-type]
+    except (MisconfigurationException, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise UserError(
+            f"This machine cannot run trainer.accelerator={settings.accelerator} trainer.devices={settings.devices} "
+            f"trainer.precision={precision} ({reason})."
+        ) from None
+
+
+def _devices(settings: TrainerSettings) -> Any:
+    return list(settings.devices) if isinstance(settings.devices, tuple) else settings.devices
+
+
+def number_format(settings: TrainerSettings) -> str:
+    """Lightning's name of the precision that `trainer.precision` means on this machine."""
+    return hardware.best_precision(settings.accelerator) if settings.precision == "auto" else settings.precision
 
 
 def predict(
-    trainer: pl.Trainer, classifier: SignClassifier, loader: DataLoader, labels_by_index: np.ndarray
+    trainer: pl.Trainer, module: StagedModule, loader: DataLoader[Any], labels_by_index: np.ndarray
 ) -> Predictions:
     """Run a network over a loader that keeps the images' order.
 
     Args:
         labels_by_index: `(images in the manifest,) int64` class indices.
     """
-    parts = trainer.predict(classifier, loader)
+    parts: Any = trainer.predict(module, loader)
     indices = torch.cat([indices for indices, _ in parts]).numpy()
     probabilities = torch.cat([probabilities for _, probabilities in parts]).numpy()
     return Predictions(indices, labels_by_index[indices], probabilities)
 
 
-def number_format(cfg: DictConfig) -> str:
-    """Lightning's name of the precision that `trainer.precision` means on this machine."""
-    chosen = cfg.trainer.precision
-    return hardware.best_precision(cfg.trainer.accelerator) if chosen == "auto" else chosen
-
-
-def build_trainer(**arguments: Any) -> pl.Trainer:
-    """A Lightning trainer.
-
-    Raises:
-        UserError: this machine has not the hardware that the settings ask for.
-    """
-    try:
-        return pl.Trainer(**arguments)
-    except (MisconfigurationException, TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise UserError(
-            f"This machine cannot run trainer.accelerator={arguments['accelerator']} "
-            f"trainer.devices={arguments['devices']} trainer.precision={arguments['precision']} ({reason})."
-        ) from None
-
-
-def scoring_trainer(cfg: DictConfig, precision: str) -> pl.Trainer:
-    """A trainer for scoring on one device, whole sets in order, without callbacks or files."""
-    return build_trainer(
-        accelerator=cfg.trainer.accelerator,
-        devices=1,
-        precision=precision,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        limit_predict_batches=cfg.trainer.limit_batches,
-    )
-
-
 def quiet_lightning() -> None:
     """Silence the notes of Lightning that say nothing about this run; each filter has its reason."""
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)  # hardware and sponsor notes at every start
-    # The number of loader processes is chosen in src/learning/hardware.py.
+    # The number of loader processes is chosen in src/hardware.py.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     # A smoke run has fewer batches than the logging interval.
     warnings.filterwarnings("ignore", message=".*number of training batches.*smaller than the logging interval.*")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from src.settings.options import Field, settings
 from src.sources.decoding import Decoded, Decoding
 from src.sources.records import ImageRecord
 from src.sources.source import Discovery, Places, Source
@@ -12,19 +13,13 @@ if TYPE_CHECKING:
     from src.synthetic.dataset import RenderedSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@settings
 class RenderedHands:
-    """Which hands are rendered.
+    """Which hands are rendered."""
 
-    Attributes:
-        images: how many; sign and signer are dealt out in turn.
-        signers: how many people; with at least 36 times as many images, each shows every sign.
-        seed: another seed is another set of people and images.
-    """
-
-    images: int = 5400
-    signers: int = 150
-    seed: int = 0
+    images: int = Field(5400, ge=36, le=10_000_000, description="how many; sign and signer are dealt out in turn")
+    signers: int = Field(150, ge=1, le=100_000, description="how many people")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="another seed is another set of people and images")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +35,7 @@ class Rendered(Source):
     verb = "rendering"
 
     def find(self, places: Places) -> Discovery:
-        """All images of the set, by number.
-
-        Raises:
-            UserError: `places.rendered` is out of range.
-        """
+        """All images of the set, by number."""
         from src.synthetic.dataset import RenderedSpec, assignment
 
         hands = places.rendered or self.hands

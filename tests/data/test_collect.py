@@ -384,15 +384,6 @@ def test_other_rendered_hands_have_a_cache_of_their_own(hands, change):
     assert keys[0] != keys[1]
 
 
-@pytest.mark.parametrize(
-    ("change", "complaint"), [({"signers": 0}, "signers of at least 1"), ({"seed": -1}, "0 or more")]
-)
-def test_rendered_hands_that_cannot_be_are_refused(tmp_path, hands, change, complaint):
-    spec, decoding = hands
-    with pytest.raises(UserError, match=complaint):
-        collect(["rendered"], Places(root=tmp_path, rendered=replace(spec, **change)), decoding, tmp_path)
-
-
 # --- a source of one's own ------------------------------------------------------------------------------------------
 
 MY_SETS = '''

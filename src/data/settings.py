@@ -1,0 +1,73 @@
+"""The settings of images: which, how they become batches, how they are augmented."""
+
+from typing import Any, Literal
+
+from src.errors import UserError
+from src.settings.options import Field, settings
+from src.signs.labels import DIGITS, LETTERS, SIGNS, sign_index
+from src.sources.catalog import check_source
+from src.sources.rendered import RenderedHands
+
+
+@settings
+class DatamoduleSettings:
+    """Which images, and how they become batches."""
+
+    sources: tuple[str, ...] = ("rendered",)
+    rendered: RenderedHands = RenderedHands()
+    root: str = Field("data", description="folder that holds one folder a source")
+    folder: str | None = Field(None, description="where the source called `folder` lies")
+    signs: str | tuple[str | int, ...] = Field("all", description="all, digits, letters or a list of signs")
+    image_size_px: int = Field(128, ge=32, le=1024)
+    fit: Literal["pad", "stretch", "crop"] = Field("pad", description="how a picture becomes a square")
+    irregular: Literal["convert", "drop"] = Field("convert", description="files that a conversion can save")
+    max_megapixels: float = Field(50, ge=0.01, le=1000, description="a larger picture is refused unread")
+    npy_label_order: tuple[int, ...] | None = Field(None, description="digits that the columns of an unknown Y.npy stand for")
+    cache_dir: str = ".cache"
+    batch_size: int = Field(32, ge=1, le=4096)
+    workers: int | None = Field(None, ge=0, le=256, description="loader processes; null chooses for the cores there are")
+
+    def check(self) -> None:
+        """What types and ranges cannot say.
+
+        Raises:
+            UserError: a source or sign is unknown, or settings contradict each other.
+        """
+        if not self.sources:
+            raise UserError(
+                "datamodule.sources is empty: name at least one source, such as datamodule.sources=[asl_dataset]."
+            )
+        for source in self.sources:
+            check_source(source)
+        if len(set(self.sources)) != len(self.sources):
+            raise UserError(f"datamodule.sources={list(self.sources)} names a source twice: name each once.")
+        if "folder" in self.sources and not self.folder:
+            raise UserError(
+                "The source 'folder' needs datamodule.folder=<a directory of one folder a class, or with a manifest.csv>."
+            )
+        if self.folder and "folder" not in self.sources:
+            raise UserError("datamodule.folder is given but not used: add it with datamodule.sources=[folder].")
+        self.wanted_signs()
+
+    def wanted_signs(self) -> tuple[int, ...]:
+        """The class indices that `signs` asks for.
+
+        Raises:
+            UserError: it names something that is no sign.
+        """
+        named = {"all": SIGNS, "digits": DIGITS, "letters": LETTERS}
+        if isinstance(self.signs, str) and self.signs in named:
+            return tuple(sign_index(sign) for sign in named[self.signs])
+        if not isinstance(self.signs, str) and self.signs:
+            return tuple(sorted({sign_index(str(sign)) for sign in self.signs}))
+        raise UserError(
+            f"datamodule.signs={self.signs} is not understood: use all, digits, letters or a list such as [A,B,3]."
+        )
+
+
+@settings
+class AugmentationSettings:
+    """Albumentations transforms in order."""
+
+    name: str = "none"
+    transforms: tuple[dict[str, dict[str, Any] | None], ...] = Field((), description="[{Albumentations class: its arguments}, …]")

@@ -1,0 +1,63 @@
+"""How overrides become a config: Hydra over conf/, its errors in one sentence."""
+
+import uuid
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from src.errors import UserError
+from src.settings.naming import run_name
+from src.settings.sentences import is_composition_error, sentence
+
+PROJECT = Path(__file__).resolve().parents[2]
+CONF = PROJECT / "conf"
+STUDIES = PROJECT / "experiments"  # recipes: +<study>=<recipe>; conf/train.yaml has it in Hydra's search path
+
+MULTIRUN_PLAN = "multirun.yaml"  # what Hydra's sweeper leaves in a sweep's folder
+
+_UNIQUE = uuid.uuid4().hex[:6]
+
+
+def register_resolvers() -> None:
+    """Teach OmegaConf the few words of conf/ that are not Hydra's own."""
+    OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+    OmegaConf.register_new_resolver("unique", lambda: _UNIQUE, replace=True)
+    OmegaConf.register_new_resolver("studies", lambda: str(STUDIES), replace=True)
+
+
+def compose_config(overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """The resolved config of these overrides as plain values, as the command line would compose it.
+
+    Raises:
+        UserError: an override is not understood.
+    """
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    register_resolvers()
+    # Within a job Hydra is there already, with the folders that its command line added.
+    inside = GlobalHydra.instance().is_initialized()
+    with nullcontext() if inside else initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
+        try:
+            composed: Any = OmegaConf.to_container(compose("train", overrides=list(overrides)), resolve=True)
+        except Exception as error:
+            raise (UserError(sentence(error, CONF)) if is_composition_error(error) else error) from None
+    return composed
+
+
+def parsed_overrides(overrides: Sequence[str]) -> dict[str, Any]:
+    """Key → value of `key=value` overrides, as Hydra's grammar reads them.
+
+    Raises:
+        UserError: one is not understood.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    try:
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+        return {str(override.key_or_group): override.value() for override in parsed}
+    except Exception as error:
+        raise (UserError(sentence(error, CONF)) if is_composition_error(error) else error) from None
