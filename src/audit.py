@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> None:
     from src.data.datamodule import chosen_signs, collected
     from src.reports.audit_page import write_page
     from src.reports.audit_tables import show, write
-    from src.sources.discover import present_sources
+    from src.sources.catalog import present_sources
 
     if not any(override.startswith("datamodule.sources=") for override in overrides):
         cfg.sources = present_sources(Path(cfg.root))

@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> None:
 
     from src.data.datamodule import collected
     from src.reports import inventory
-    from src.sources.discover import present_sources
+    from src.sources.catalog import present_sources
 
     if not any(override.startswith("datamodule.sources=") for override in overrides):
         cfg.sources = present_sources(Path(cfg.root))

@@ -20,7 +20,9 @@ from src.data.settings import AugmentationSettings, DatamoduleSettings
 from src.data.split import Split, SplitProtocol
 from src.errors import UserError
 from src.signs.labels import NUM_SIGNS, SIGNS
+from src.sources.decoding import Decoding
 from src.sources.records import Finding
+from src.sources.source import Places
 
 
 def collected(settings: DatamoduleSettings) -> Collection:
@@ -29,7 +31,16 @@ def collected(settings: DatamoduleSettings) -> Collection:
     Raises:
         UserError: see `src.data.collect.collect`, or none of the images shows a wanted sign.
     """
-    collection = collect(settings)
+    places = Places(
+        root=Path(settings.root),
+        folder=Path(settings.folder) if settings.folder else None,
+        npy_label_order=settings.npy_label_order or None,
+        rendered=settings.rendered,
+    )
+    decoding = Decoding(
+        image_size_px=settings.image_size_px, fit=settings.fit, max_megapixels=settings.max_megapixels
+    )
+    collection = collect(settings.sources, places, decoding, Path(settings.cache_dir), settings.irregular)
     wanted = settings.wanted_signs()
     if len(wanted) == NUM_SIGNS:
         return collection

@@ -9,33 +9,33 @@ one do no harm, and one that dies leaves nothing that is mistaken for a cache.
 import errno
 import hashlib
 import json
+import multiprocessing
 import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 from src.errors import UserError
-from src.sources import images as pixels
-from src.sources.images import Fit, Unreadable
+from src.sources.decoding import Decoding, Unreadable
 from src.sources.records import ImageRecord
+from src.sources.source import Source
 from src.storage.mapped import MappedRows, RowWriter
 from src.terminal import progress
-
-# Raise it whenever the same file would give other pixels than before.
-DECODER_VERSION = 1
 
 _PIXELS, _VERDICTS = "pixels.npy", "verdicts.json"
 _BESIDE = ".building-"
 _ABANDONED_AFTER_SECONDS = 24 * 3600
-_CHUNK = 32
+_CHUNK = 36
 
 
 class Verdict(NamedTuple):
@@ -61,30 +61,21 @@ class DecodedImages:
     verdicts: list[Verdict]
 
 
-def decode_once(
-    records: Sequence[ImageRecord],
-    image_size_px: int,
-    cache_dir: Path,
-    *,
-    fit: Fit = "pad",
-    max_megapixels: float = 50,
-    threads: int | None = None,
-) -> DecodedImages:
+def decode_once(source: Source, records: Sequence[ImageRecord], decoding: Decoding, cache_dir: Path) -> DecodedImages:
     """The pixels of all records as one memory-mapped array, decoded now or found in the cache.
 
     Args:
-        records: images of one source.
-        image_size_px: side of the cached squares.
+        source: who decodes them.
+        records: some of its images.
+        decoding: what they are made into.
         cache_dir: where caches live; made if absent.
-        fit: how an image becomes a square, see `src.sources.images.fit_square`.
-        max_megapixels: larger images count as unreadable.
-        threads: decoding threads; as many as this process may use of the processors where not given.
 
     Raises:
         UserError: `cache_dir` cannot be written or has no room.
     """
-    place = Path(cache_dir) / f"{records[0].source}-{_fingerprint(records, image_size_px, fit, max_megapixels)[:20]}"
-    shape = (len(records), image_size_px, image_size_px, 3)
+    fingerprint = hashlib.sha256(json.dumps(source.key(records, decoding), sort_keys=True).encode()).hexdigest()
+    place = Path(cache_dir) / f"{source.name}-{fingerprint[:20]}"
+    shape = (len(records), decoding.image_size_px, decoding.image_size_px, 3)
     cached = _open(place, shape)
     if cached is not None:
         return cached
@@ -95,7 +86,7 @@ def decode_once(
         _check_room(Path(cache_dir), int(np.prod(shape)))
         with RowWriter(beside / _PIXELS, shape, np.uint8) as rows:
             _reserve(beside / _PIXELS)
-            verdicts = _decode_all(records, rows, image_size_px, fit, max_megapixels, threads or _processors())
+            verdicts = _decode_all(source, records, decoding, rows)
             rows.flush()
         (beside / _VERDICTS).write_text(json.dumps(verdicts, ensure_ascii=False), encoding="utf-8")
         _move_into_place(beside, place, shape)
@@ -107,23 +98,6 @@ def decode_once(
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return DecodedImages(place / _PIXELS, verdicts)
-
-
-def _fingerprint(records: Iterable[ImageRecord], image_size_px: int, fit: str, max_megapixels: float) -> str:
-    digest = hashlib.sha256()
-    digest.update(json.dumps([DECODER_VERSION, image_size_px, fit, float(max_megapixels)]).encode())
-    stamps: dict[str, tuple[int, int]] = {}
-    for record in records:
-        stamp = stamps.get(record.file)
-        if stamp is None:
-            try:
-                status = Path(record.file).stat()
-                stamp = (status.st_size, status.st_mtime_ns)
-            except OSError:
-                stamp = (-1, -1)
-            stamps[record.file] = stamp
-        digest.update(f"{record.key}\0{record.row}\0{stamp[0]}\0{stamp[1]}\n".encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()
 
 
 def _open(place: Path, shape: tuple[int, ...]) -> DecodedImages | None:
@@ -190,39 +164,53 @@ def _reserve(file: Path) -> None:
                 raise
 
 
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _decode_all(
-    records: Sequence[ImageRecord], rows: RowWriter, image_size_px: int, fit: Fit, max_megapixels: float, threads: int
-) -> list[Verdict]:
-    """Fill `rows`, one an image; Pillow and OpenCV let go of the interpreter's lock, so threads share the work."""
-
-    def work(start: int) -> tuple[int, list[Verdict]]:
-        verdicts = []
-        for row in range(start, min(start + _CHUNK, len(records))):
-            try:
-                decoded = pixels.decode(records[row], max_megapixels, needed_px=image_size_px)
-                rows[row] = pixels.fit_square(decoded.pixels, image_size_px, fit)
-                verdicts.append(Verdict(decoded.width_px, decoded.height_px, decoded.note, ""))
-            except Unreadable as error:
-                verdicts.append(Verdict(0, 0, "", str(error)))
-        return start, verdicts
-
-    results: dict[int, list[Verdict]] = {}
-    with progress(f"decoding {records[0].source}", len(records)) as advance, ThreadPoolExecutor(threads) as pool:
-        starts = iter(range(0, len(records), _CHUNK))
-        running = {pool.submit(work, start) for start in islice(starts, 2 * threads)}
+def _decode_all(source: Source, records: Sequence[ImageRecord], decoding: Decoding, rows: RowWriter) -> list[Verdict]:
+    """Fill `rows`, one an image, in pieces that workers share."""
+    starts = range(0, len(records), _CHUNK)
+    verdicts: dict[int, list[Verdict]] = {}
+    with progress(f"{source.verb} {source.name}", len(records)) as advance, _workers(source) as (pool, count):
+        pieces = ((start, pool.submit(_decode, source, records[start : start + _CHUNK], decoding)) for start in starts)
+        running = {future: start for start, future in islice(pieces, 2 * count)}
         while running:
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                start, verdicts = future.result()
-                results[start] = verdicts
-                advance(len(verdicts))
-                if (following := next(starts, None)) is not None:
-                    running.add(pool.submit(work, following))
-    return [verdict for start in sorted(results) for verdict in results[start]]
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                start = running.pop(future)
+                squares, verdicts[start] = future.result()
+                rows.write(start, squares)
+                advance(len(squares))
+                running.update((future, start) for start, future in islice(pieces, 1))
+    return [verdict for start in starts for verdict in verdicts[start]]
+
+
+def _decode(source: Source, records: Sequence[ImageRecord], decoding: Decoding) -> tuple[np.ndarray, list[Verdict]]:
+    squares = np.zeros((len(records), decoding.image_size_px, decoding.image_size_px, 3), np.uint8)
+    verdicts = []
+    for square, record in zip(squares, records, strict=True):
+        try:
+            decoded = source.decode(record, decoding)
+            square[:] = decoded.pixels
+            verdicts.append(Verdict(decoded.width_px, decoded.height_px, decoded.note, ""))
+        except Unreadable as error:
+            verdicts.append(Verdict(0, 0, "", str(error)))
+    return squares, verdicts
+
+
+@contextmanager
+def _workers(source: Source) -> Iterator[tuple[Executor, int]]:
+    """A pool and its size. Pillow and OpenCV let go of the interpreter's lock, so files are decoded in threads."""
+    from src import hardware  # here, because the processes need none of what it brings
+
+    count = hardware.cores()
+    if source.in_processes and count > 1:
+        # Spawned, not forked: a caller may hold threads and locks.
+        with ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _one_thread) as pool:
+            yield pool, count
+    else:
+        with ThreadPoolExecutor(count) as pool:
+            yield pool, count
+
+
+def _one_thread() -> None:
+    cv2.setNumThreads(1)
 
 
 class Pixels:

@@ -6,17 +6,7 @@ from src.errors import UserError
 from src.settings.options import Field, settings
 from src.signs.labels import DIGITS, LETTERS, SIGNS, sign_index
 from src.sources.catalog import check_source
-
-_SEEDS = 2**31 - 1
-
-
-@settings
-class RenderedSettings:
-    """How many rendered pictures of how many people; another seed is another set of people and pictures."""
-
-    images: int = Field(5400, ge=36, le=10_000_000)
-    signers: int = Field(150, ge=1, le=100_000)
-    seed: int = Field(0, ge=0, le=_SEEDS)
+from src.sources.rendered import RenderedHands
 
 
 @settings
@@ -24,7 +14,7 @@ class DatamoduleSettings:
     """Which images, and how they become batches."""
 
     sources: tuple[str, ...] = ("rendered",)
-    rendered: RenderedSettings = RenderedSettings()
+    rendered: RenderedHands = RenderedHands()
     root: str = Field("data", description="folder that holds one folder a source")
     folder: str | None = Field(None, description="where the source called `folder` lies")
     signs: str | tuple[str | int, ...] = Field("all", description="all, digits, letters or a list of signs")

@@ -22,7 +22,8 @@ from src.inference.recognizer import OnnxRecognizer, Recognizer, RunRecognizer
 from src.inference.results import print_about
 from src.inference.run_images import run_images
 from src.inference.square_graph import square_graph
-from src.sources.images import Unreadable, decode
+from src.sources.decoding import Unreadable
+from src.sources.images import decode
 from src.storage.files import replacing_whole
 from src.synthetic.dataset import RenderedSpec, sample
 

@@ -14,8 +14,10 @@ import numpy as np
 
 from src.errors import UserError
 from src.inference.recognizer import Recognizer
-from src.sources.images import EXTENSIONS, Unreadable, decode
+from src.sources.decoding import Unreadable
+from src.sources.images import decode
 from src.sources.records import ImageRecord
+from src.sources.tree import EXTENSIONS
 
 VIDEO_EXTENSIONS = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".ogv", ".wmv", ".flv", ".3gp"}

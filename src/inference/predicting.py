@@ -20,7 +20,7 @@ from src.inference.recognizer import Recognizer, ranked
 from src.inference.spelling import DEFAULT_SETTINGS, Speller, SpellingSettings
 from src.inference.video import Frame, VideoFile, camera_frames
 from src.inference.watching import watch
-from src.sources.images import Unreadable
+from src.sources.decoding import Unreadable
 from src.terminal import progress
 
 _SHOWN_SIGNS = 4

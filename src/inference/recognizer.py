@@ -13,7 +13,8 @@ from src.errors import UserError
 from src.runs import folder as run_folder
 from src.settings.composition import recorded_config
 from src.signs.labels import DIGITS, INDEX_OF, LETTERS, NUM_SIGNS, SIGNS, sign_index
-from src.sources.images import FITS, Fit, fit_square
+from src.sources.decoding import FITS, Fit
+from src.sources.images import fit_square
 
 INSTALL_EXPORT = "pip install -e .[export]"
 # A tensor that lies in another file names it under this key (ONNX's TensorProto.external_data, as protobuf writes it).

@@ -20,7 +20,8 @@ from src.inference.video import VideoFile
 from src.inference.watching import watch
 from src.inference.word_films import Hands, Pace, edits, write_film
 from src.signs.labels import INDEX_OF, SIGNS
-from src.sources.images import Unreadable, read_image
+from src.sources.decoding import Unreadable
+from src.sources.images import read_image
 from src.storage.files import write_csv
 from src.terminal import progress
 

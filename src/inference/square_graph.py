@@ -17,7 +17,7 @@ import onnx
 import onnx.inliner
 import onnx.parser
 
-from src.sources.images import Fit
+from src.sources.decoding import Fit
 
 # What happens along one axis. `at` is the position of each output pixel in the resized picture, `scale` is source /
 # resized, `pixels` counts the source's. `shrink` takes planes (batch, 3, that axis, the other axis). A loop over pixels

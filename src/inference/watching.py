@@ -12,7 +12,7 @@ from src.inference.pictures import WHOLE, Crop
 from src.inference.recognizer import Recognizer
 from src.inference.spelling import Speller
 from src.inference.video import Frame, ahead
-from src.sources.images import Unreadable
+from src.sources.decoding import Unreadable
 
 FRAMES_AHEAD = 16
 _BLANK_SIDE_PX = 16  # so small that a sensor's noise averages out

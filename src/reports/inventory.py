@@ -88,7 +88,7 @@ def _sources_table(by_source: dict[str, list[ImageRecord]], findings: Sequence[F
             *(() if narrow else (share, entry.licence if entry else "-")),
         )
     if any(CATALOG[source].signers_are_inferred for source in by_source if source in CATALOG):
-        table.caption = "~ inferred, not named by the files: see the remarks in src/signs/catalog.py"
+        table.caption = "~ inferred, not named by the files: see the remarks in src/sources"
         table.caption_justify = "left"
     if len(by_source) > 1:
         everything = [record for records in by_source.values() for record in records]

@@ -5,21 +5,24 @@ import shutil
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from src.errors import UserError
-from src.sources.catalog import Dataset
+
+if TYPE_CHECKING:
+    from src.sources.image_set import ImageSet
 
 KaggleDownload = Callable[[str], str]
 
 
-def fetch(dataset: Dataset, root: Path, *, kaggle_download: KaggleDownload | None = None) -> Path:
+def fetch(dataset: "ImageSet", root: Path, *, kaggle_download: KaggleDownload | None = None) -> Path:
     """Download a set from Kaggle into `root/<name>`.
 
     kagglehub unpacks into its own cache; the files are then linked (or copied, across disks) beside their place and
     renamed into it, so that `root/<name>` is either absent or complete. Links found in the download are not followed.
 
     Args:
-        dataset: the catalog's entry.
+        dataset: the set.
         root: the data root.
         kaggle_download: handle → folder of the unpacked set; `kagglehub.dataset_download` where not given.
 
@@ -55,7 +58,7 @@ def fetch(dataset: Dataset, root: Path, *, kaggle_download: KaggleDownload | Non
     return place
 
 
-def where_to_get(dataset: Dataset, root: Path, remark: str = "") -> str:
+def where_to_get(dataset: "ImageSet", root: Path, remark: str = "") -> str:
     """One sentence for a set that is not there: what is missing, where to get it and where to put it."""
     place = root / dataset.name
     note = f" ({remark})" if remark else ""

@@ -12,7 +12,8 @@ from src.inference.recognizer import Recognizer, ranked
 from src.inference.spelling import Speller
 from src.inference.video import VideoFile
 from src.inference.watching import watch
-from src.sources.images import EXTENSIONS, Unreadable
+from src.sources.decoding import Unreadable
+from src.sources.tree import EXTENSIONS
 from src.web import shown
 from src.web.live import SHOWN_SIGNS
 

@@ -1,9 +1,11 @@
+import importlib
 import os
 import pickle
 import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +13,17 @@ import pytest
 from PIL import Image
 
 from src.data.collect import collect
-from src.data.pixel_cache import decode_once
 from src.errors import UserError
 from src.signs.labels import SIGNS
-from src.sources import images as pixels
-from src.sources.records import ImageRecord
+from src.sources import images
+from src.sources.catalog import source_named
+from src.sources.decoding import Decoding
+from src.sources.rendered import RenderedHands
+from src.sources.source import Places
+from src.synthetic.dataset import RenderedSpec, sample
 
 ROOT = Path(__file__).parents[2]
+SMALL = Decoding(image_size_px=16)
 
 
 @pytest.fixture
@@ -30,7 +36,9 @@ def mine(tmp_path, class_folders):
 def collect_mine(tmp_path, mine):
     def call(**options):
         options = {"image_size_px": 16, "cache_dir": tmp_path / "cache", "folder": mine} | options
-        return collect(["folder"], tmp_path, options.pop("image_size_px"), options.pop("cache_dir"), **options)
+        places = Places(root=tmp_path, folder=options.pop("folder"))
+        rest = {name: options.pop(name) for name in ("cache_dir", "irregular") if name in options}
+        return collect(["folder"], places, Decoding(**options), **rest)
 
     return call
 
@@ -40,7 +48,7 @@ def no_decoding(monkeypatch):
     """Call it, and from then on any decoding fails the test."""
 
     def forbid():
-        monkeypatch.setattr(pixels, "decode", lambda *args, **kwargs: pytest.fail("an image was decoded"))
+        monkeypatch.setattr(images, "decode", lambda *args, **kwargs: pytest.fail("an image was decoded"))
 
     return forbid
 
@@ -57,7 +65,7 @@ def test_pixels_belong_to_the_records_of_the_same_index(collect_mine):
     assert len(collection.pixels) == len(collection.manifest) == 6
     for index, record in enumerate(collection.manifest):
         with Image.open(record.file) as image:
-            expected = pixels.fit_square(np.asarray(image), 16)
+            expected = images.fit_square(np.asarray(image), 16)
         np.testing.assert_array_equal(collection.pixels[index], expected)
         assert (record.width_px, record.height_px) == (12, 10)
 
@@ -69,7 +77,7 @@ def test_sources_of_every_layout_share_one_set_of_labels(tmp_path, class_folders
     (tmp_path / "sign_mnist").mkdir()
     (tmp_path / "sign_mnist" / "sign_mnist_train.csv").write_text("label,p1,p2,p3,p4\n0,1,2,3,4\n24,1,2,3,4\n")
     sources = ["sign_mnist", "sign_digits", "finger_letters", "asl_dataset"]
-    collection = collect(sources, tmp_path, 8, tmp_path / "cache")
+    collection = collect(sources, Places(root=tmp_path), Decoding(image_size_px=8), tmp_path / "cache")
     assert [(record.source, SIGNS[record.label]) for record in collection.manifest] == [
         ("sign_mnist", "A"),
         ("sign_mnist", "Y"),
@@ -90,7 +98,7 @@ def test_unreadable_images_shift_no_pixels(mine, collect_mine):
     collection = collect_mine()
     assert [record.key for record in collection.manifest][:4] == ["7/1.png", "7/2.png", "A/2.png", "B/1.png"]
     with Image.open(mine / "A" / "2.png") as image:
-        np.testing.assert_array_equal(collection.pixels[2], pixels.fit_square(np.asarray(image), 16))
+        np.testing.assert_array_equal(collection.pixels[2], images.fit_square(np.asarray(image), 16))
 
 
 def test_a_subset_of_pixels_goes_with_the_subset_of_the_manifest(collect_mine):
@@ -158,7 +166,7 @@ def test_a_source_without_a_readable_image_is_one_clear_sentence(tmp_path):
     for number in range(3):
         (folder / f"{number}.jpg").write_text("no picture")
     with pytest.raises(UserError, match=r"None of the 3 images of 'folder' can be used .*not an image") as caught:
-        collect(["folder"], tmp_path, 16, tmp_path / "cache", folder=tmp_path / "mine")
+        collect(["folder"], Places(root=tmp_path, folder=tmp_path / "mine"), SMALL, tmp_path / "cache")
     assert "\n" not in str(caught.value)
 
 
@@ -177,8 +185,8 @@ def test_mistaken_arguments_are_answered_with_the_choices(collect_mine, options,
 
 
 def test_an_unknown_source_is_answered_with_the_names_there_are(tmp_path):
-    with pytest.raises(UserError, match="no source 'mnist'; choose from sign_digits"):
-        collect(["mnist"], tmp_path, 16, tmp_path)
+    with pytest.raises(UserError, match=r"no source 'mnist'.*choose from rendered, sign_digits"):
+        collect(["mnist"], Places(root=tmp_path), SMALL, tmp_path)
 
 
 # --- the cache ------------------------------------------------------------------------------------------------------
@@ -196,9 +204,9 @@ def test_a_warm_cache_decodes_nothing(collect_mine, no_decoding):
 def test_sources_share_their_caches_between_combinations(tmp_path, class_folders, no_decoding):
     class_folders(tmp_path / "sign_digits", "01")
     class_folders(tmp_path / "asl_dataset", "ab")
-    collect(["sign_digits", "asl_dataset"], tmp_path, 16, tmp_path / "cache")
+    collect(["sign_digits", "asl_dataset"], Places(root=tmp_path), SMALL, tmp_path / "cache")
     no_decoding()
-    assert len(collect(["asl_dataset"], tmp_path, 16, tmp_path / "cache").manifest) == 2
+    assert len(collect(["asl_dataset"], Places(root=tmp_path), SMALL, tmp_path / "cache").manifest) == 2
 
 
 def test_a_moved_data_set_keeps_its_cache(tmp_path, mine, collect_mine, no_decoding):
@@ -232,14 +240,16 @@ def test_whatever_decides_the_pixels_has_a_cache_of_its_own(collect_mine, change
 
 def test_a_new_decoder_does_not_trust_the_pixels_of_an_old_one(collect_mine, monkeypatch):
     before = collect_mine().pixels.files
-    monkeypatch.setattr("src.data.pixel_cache.DECODER_VERSION", 999)
+    monkeypatch.setattr("src.sources.source.DECODER_VERSION", 999)
     assert collect_mine().pixels.files != before
 
 
 def test_two_processes_may_build_the_same_cache_at_once(tmp_path, mine):
     code = (
         "import sys; from pathlib import Path; from src.data.collect import collect\n"
-        "root = Path(sys.argv[1]); c = collect(['folder'], root, 16, root / 'cache', folder=root / 'mine')\n"
+        "from src.sources.decoding import Decoding; from src.sources.source import Places\n"
+        "root = Path(sys.argv[1]); places = Places(root=root, folder=root / 'mine')\n"
+        "c = collect(['folder'], places, Decoding(image_size_px=16), root / 'cache')\n"
         "print(int(c.pixels.take(range(len(c.manifest))).astype(int).sum()), len(c.manifest))"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
@@ -254,7 +264,7 @@ def test_two_processes_may_build_the_same_cache_at_once(tmp_path, mine):
 def test_a_process_that_comes_second_uses_the_first_ones_cache(tmp_path, mine, collect_mine, monkeypatch):
     """The other process finishes while this one is still decoding."""
     other = collect_mine(cache_dir=tmp_path / "other").pixels.files[0].parent
-    decode = pixels.decode
+    decode = images.decode
 
     def decode_slowly(*args, **kwargs):
         place = tmp_path / "cache" / other.name
@@ -264,7 +274,7 @@ def test_a_process_that_comes_second_uses_the_first_ones_cache(tmp_path, mine, c
                 (place / file.name).write_bytes(file.read_bytes())
         return decode(*args, **kwargs)
 
-    monkeypatch.setattr(pixels, "decode", decode_slowly)
+    monkeypatch.setattr(images, "decode", decode_slowly)
     assert len(collect_mine().manifest) == 6
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [other.name]
 
@@ -287,7 +297,7 @@ def test_an_interrupted_build_leaves_nothing_behind(tmp_path, collect_mine, monk
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(pixels, "decode", interrupt)
+        patch.setattr(images, "decode", interrupt)
         with pytest.raises(KeyboardInterrupt):
             collect_mine()
     assert not list((tmp_path / "cache").iterdir())
@@ -321,26 +331,131 @@ def test_a_cache_folder_that_cannot_be_written_is_one_clear_sentence(tmp_path, c
         collect_mine(cache_dir=tmp_path / "file" / "cache")
 
 
-def test_the_number_of_threads_changes_no_pixel(tmp_path, class_folders):
+def test_every_image_of_a_set_of_several_pieces_is_in_its_own_row(tmp_path, class_folders):
     start = class_folders(tmp_path / "mine", "A", count=100)
-    records = [ImageRecord(str(p), p.name, 10, "folder") for p in sorted((start / "A").iterdir())]
-    one, many = (decode_once(records, 8, tmp_path / str(threads), threads=threads) for threads in (1, 5))
-    assert one.verdicts == many.verdicts
-    np.testing.assert_array_equal(np.load(one.pixels_file), np.load(many.pixels_file))
+    collection = collect(["folder"], Places(root=tmp_path, folder=start), SMALL, tmp_path / "cache")
+    assert len(collection.manifest) == 100
+    for index, record in enumerate(collection.manifest):
+        expected = images.fit_square(images.read_image(record)[0], 16)
+        np.testing.assert_array_equal(collection.pixels[index], expected)
 
 
-# --- sources that need no decoding ----------------------------------------------------------------------------------
+# --- rendered hands -------------------------------------------------------------------------------------------------
 
 
-def test_a_ready_made_source_joins_the_others(tmp_path, mine):
-    def rendered(image_size_px, cache_dir):
-        cache_dir.mkdir(parents=True, exist_ok=True)
-        np.save(cache_dir / "rendered.npy", np.full((2, image_size_px, image_size_px, 3), 9, np.uint8))
-        records = [ImageRecord("", f"{i}", i, "rendered", signer=str(i), width_px=16, height_px=16) for i in range(2)]
-        return records, cache_dir / "rendered.npy"
+@pytest.fixture
+def hands():
+    """Few and small rendered hands, and what they are made into."""
+    return RenderedHands(images=40, signers=2, seed=3), Decoding(image_size_px=24)
 
-    sources, cache = ["folder", "rendered"], tmp_path / "cache"
-    collection = collect(sources, tmp_path, 16, cache, folder=mine, ready_made={"rendered": rendered})
-    assert Counter(collection.manifest.sources) == {"folder": 6, "rendered": 2}
-    assert (collection.pixels[7] == 9).all()
-    assert not (collection.pixels[5] == 9).all()
+
+def test_rendered_hands_join_the_others(tmp_path, mine, hands):
+    spec, decoding = hands
+    places = Places(root=tmp_path, folder=mine, rendered=spec)
+    collection = collect(["folder", "rendered"], places, decoding, tmp_path / "cache")
+    assert Counter(collection.manifest.sources) == {"folder": 6, "rendered": 40}
+    assert collection.found == {"folder": 6, "rendered": 40}
+    assert not collection.findings
+    first, last = collection.manifest[6], collection.manifest[45]
+    assert (first.name, first.label, first.signer, first.width_px) == ("rendered/000000", 0, "r000", 24)
+    assert (last.name, last.label, last.signer, last.height_px) == ("rendered/000039", 3, "r001", 24)
+    drawn = sample(RenderedSpec(40, 2, 24, 3), 39).image
+    np.testing.assert_array_equal(collection.pixels[45], drawn)
+    np.testing.assert_array_equal(images.read_image(last)[0], drawn)  # as export and spelling read one image
+
+
+def test_rendered_hands_are_the_same_from_several_processes(tmp_path, hands, monkeypatch):
+    spec, decoding = hands
+    pixels = []
+    for cores in (1, 2):
+        monkeypatch.setattr("src.hardware.cores", lambda count=cores: count)
+        places = Places(root=tmp_path, rendered=spec)
+        pixels.append(collect(["rendered"], places, decoding, tmp_path / str(cores)).pixels.take(range(40)))
+    np.testing.assert_array_equal(*pixels)
+
+
+@pytest.mark.parametrize("change", [{"images": 41}, {"signers": 3}, {"seed": 4}], ids=str)
+def test_other_rendered_hands_have_a_cache_of_their_own(hands, change):
+    spec, decoding = hands
+    keys = []
+    for one in (spec, replace(spec, **change)):
+        found = source_named("rendered").find(Places(root=Path(), rendered=one))
+        keys.append(found.source.key(found.records, decoding))
+    assert keys[0] != keys[1]
+
+
+# --- a source of one's own ------------------------------------------------------------------------------------------
+
+MY_SETS = '''
+"""My own sets of images."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from src.sources.catalog import register
+from src.sources.image_set import ImageSet
+from src.sources.layouts.class_folders import ClassFolders
+from src.sources.layouts.layout import Layout
+from src.sources.search import Search
+from src.sources.tree import Folder
+
+# A layout that is known: one entry. Folders fist/, flat/ and other/ with files such as ana_12.jpg.
+register(
+    ImageSet(
+        name="club_evening",
+        title="Evening at the club",
+        licence="our own",
+        layouts=(ClassFolders(),),
+        labels={"fist": "A", "flat": "B"},
+        dropped={"other": "no sign of the 36"},
+        path_pattern=re.compile(r"(?P<signer>[a-z]+)_(?P<frame>[0-9]+)[.]"),
+    )
+)
+
+
+# A new layout: a small class. A folder a person, with a labels.txt of lines "1.jpg A".
+class LabelLists(Layout):
+    expected = "folders with a labels.txt"
+
+    def take(self, folder: Folder, search: Search) -> Iterable[Folder]:
+        if "labels.txt" in folder.files:
+            for line in Path(folder.path, "labels.txt").read_text().splitlines():
+                name, label = line.split()
+                search.add(folder.parent or folder, f"{folder.name}/{name}", label, signer=folder.name)
+        return ()
+
+
+register(ImageSet(name="listed_people", title="People with lists", layouts=(LabelLists(),)))
+'''
+
+
+@pytest.fixture
+def my_sets(tmp_path, monkeypatch, write_image):
+    """A data root with both sets of the module, which is imported as `plugins=[my_sets]` would."""
+    (tmp_path / "my_sets.py").write_text(MY_SETS)
+    for name in ("fist/ana_1", "fist/ben_7", "flat/ana_2", "other/ana_3"):
+        write_image(tmp_path / "club_evening" / f"{name}.jpg")
+    for name in ("ana/1", "ana/2", "ben/1"):
+        write_image(tmp_path / "listed_people" / f"{name}.jpg")
+    (tmp_path / "listed_people" / "ana" / "labels.txt").write_text("1.jpg A\n2.jpg 7\n")
+    (tmp_path / "listed_people" / "ben" / "labels.txt").write_text("1.jpg soup\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("my_sets")
+    return Places(root=tmp_path)
+
+
+def test_sets_of_ones_own_are_sources_like_the_others(tmp_path, my_sets):
+    collection = collect(["club_evening", "listed_people"], my_sets, SMALL, tmp_path / "cache")
+    assert [(r.name, SIGNS[r.label], r.signer, r.frame) for r in collection.manifest] == [
+        ("club_evening/fist/ana_1.jpg", "A", "ana", 1),
+        ("club_evening/fist/ben_7.jpg", "A", "ben", 7),
+        ("club_evening/flat/ana_2.jpg", "B", "ana", 2),
+        ("listed_people/ana/1.jpg", "A", "ana", -1),
+        ("listed_people/ana/2.jpg", "7", "ana", -1),
+    ]
+    assert reasons(collection) == {
+        ("no sign of the 36", False): 1,
+        ("label 'soup' is not one of the 36 signs", False): 1,
+    }
+    assert collection.pixels.take(range(5)).any(axis=(1, 2, 3)).all()

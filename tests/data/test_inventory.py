@@ -6,6 +6,8 @@ from rich.console import Console
 
 from src.data.collect import collect
 from src.reports.inventory import show, write_findings
+from src.sources.decoding import Decoding
+from src.sources.source import Places
 
 
 @pytest.fixture
@@ -14,7 +16,9 @@ def collection(tmp_path, class_folders, write_image):
     class_folders(tmp_path / "gesture_images", "0A_", count=2, name="{number}.jpg")
     (tmp_path / "sign_digits" / "Dataset" / "0" / "broken, [red].jpg").write_text("no picture")
     write_image(tmp_path / "sign_digits" / "Dataset" / "9" / "inks.jpg", mode="CMYK")
-    return collect(["sign_digits", "gesture_images"], tmp_path, 16, tmp_path / "cache")
+    return collect(
+        ["sign_digits", "gesture_images"], Places(root=tmp_path), Decoding(image_size_px=16), tmp_path / "cache"
+    )
 
 
 @pytest.mark.parametrize("width", [60, 100, 120])

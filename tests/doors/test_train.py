@@ -271,8 +271,7 @@ def test_a_cnn_starts_from_the_weights_that_another_run_left(train_door: Any) ->
     assert first.metrics["test/accuracy"] > 0.1
 
 
-def test_no_data_says_in_one_sentence_where_to_put_it(train_door: Any, tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("src.sources.discover.fetch.__defaults__", None, raising=False)
+def test_no_data_says_in_one_sentence_where_to_put_it(train_door: Any, tmp_path: Path) -> None:
     refused = train_door(*TINY_CNN, f"datamodule.root='{tmp_path}/nothing'", "datamodule.sources=[finger_letters]")
     assert refused.status == 2
     assert "finger_letters" in refused.err

@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from src.errors import UserError
-from src.sources import catalog
+from src.sources.catalog import source_named
 from src.sources.download import fetch
 
 
@@ -15,7 +15,7 @@ def test_a_download_appears_in_its_place_when_it_is_complete(tmp_path, class_fol
         asked.append(handle)
         return str(unpacked)
 
-    place = fetch(catalog.entry("asl_dataset"), tmp_path / "data", kaggle_download=kaggle_download)
+    place = fetch(source_named("asl_dataset"), tmp_path / "data", kaggle_download=kaggle_download)
     assert asked == ["ayuraj/asl-dataset"]
     assert place == tmp_path / "data" / "asl_dataset"
     assert (place / "asl_dataset" / "a" / "a1.jpg").is_file()
@@ -27,7 +27,7 @@ def test_a_failed_download_says_why_and_leaves_nothing_behind(tmp_path):
         raise ConnectionError("no route to host\nwith a long traceback")
 
     with pytest.raises(UserError) as caught:
-        fetch(catalog.entry("asl_dataset"), tmp_path, kaggle_download=kaggle_download)
+        fetch(source_named("asl_dataset"), tmp_path, kaggle_download=kaggle_download)
     assert "fetching it failed: no route to host" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
@@ -39,9 +39,10 @@ def test_a_download_that_stops_half_way_is_not_taken_for_the_set(tmp_path, class
     def full_disk(source, target):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("src.sources.download._link_or_copy", full_disk)
+    monkeypatch.setattr("shutil.copy2", full_disk)
+    monkeypatch.setattr("os.link", full_disk)
     with pytest.raises(UserError, match="No space left on device"):
-        fetch(catalog.entry("asl_dataset"), tmp_path / "data", kaggle_download=lambda handle: str(unpacked))
+        fetch(source_named("asl_dataset"), tmp_path / "data", kaggle_download=lambda handle: str(unpacked))
     assert not list((tmp_path / "data").iterdir())
 
 
@@ -49,16 +50,16 @@ def test_links_in_a_download_are_not_followed(tmp_path, class_folders):
     unpacked = class_folders(tmp_path / "kaggle", "a")
     (tmp_path / "secret.jpg").write_bytes(b"secret")
     (unpacked / "a" / "link.jpg").symlink_to(tmp_path / "secret.jpg")
-    place = fetch(catalog.entry("asl_dataset"), tmp_path / "data", kaggle_download=lambda handle: str(unpacked))
+    place = fetch(source_named("asl_dataset"), tmp_path / "data", kaggle_download=lambda handle: str(unpacked))
     assert [path.name for path in (place / "a").iterdir()] == ["a1.jpg"]
 
 
 def test_without_kagglehub_the_sentence_says_how_to_have_it_fetched(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "kagglehub", None)
     with pytest.raises(UserError, match=r"pip install -e \.\[kaggle\]"):
-        fetch(catalog.entry("asl_alphabet"), tmp_path)
+        fetch(source_named("asl_alphabet"), tmp_path)
 
 
 def test_a_set_without_a_page_is_never_asked_for(tmp_path):
     with pytest.raises(UserError, match="no public page"):
-        fetch(catalog.entry("finger_letters"), tmp_path, kaggle_download=lambda handle: pytest.fail("was asked"))
+        fetch(source_named("finger_letters"), tmp_path, kaggle_download=lambda handle: pytest.fail("was asked"))

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.sources.images import Unreadable, decode, fit_square, read_image
+from src.sources.decoding import Unreadable
+from src.sources.images import decode, fit_square, read_image
 from src.sources.records import ImageRecord
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from src.data.collect import collect
 from src.signs.labels import DIGITS, LETTERS, SIGNS
+from src.sources.decoding import Decoding
+from src.sources.source import Places
 
 DATA = os.environ.get("FINGERSPELL_DATA", "")
 # source → images used, of the parts that are small enough to keep beside the code
@@ -34,7 +36,7 @@ def collect_source(cache_dir):
     def call(source):
         if not (Path(DATA) / source).is_dir():
             pytest.skip(f"{source} is not in {DATA}")
-        return collect([source], Path(DATA), 32, cache_dir)
+        return collect([source], Places(root=Path(DATA)), Decoding(image_size_px=32), cache_dir)
 
     return call
 

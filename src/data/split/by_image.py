@@ -71,9 +71,7 @@ class Group(SplitProtocol):
         untested = sorted(set(manifest.labels) - set(manifest.labels[split.test]))
         if not untested:
             return []
-        return [
-            f"The signs {named_signs(untested)} are trained but not tested: all their images are near-duplicates."
-        ]
+        return [f"The signs {named_signs(untested)} are trained but not tested: all their images are near-duplicates."]
 
     @classmethod
     def promise(cls, record: "Record") -> str:

@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -8,9 +9,17 @@ import pytest
 
 from src.errors import UserError
 from src.signs.labels import SIGNS
-from src.sources.catalog import PHOTOS_PER_DIGIT, PUBLISHED_NPY_ORDER
-from src.sources.discover import discover
+from src.sources.catalog import source_named
+from src.sources.image_set import ImageSet
+from src.sources.layouts.class_folders import SignerFolders
+from src.sources.layouts.labelled_files import LabelledFiles
 from src.sources.records import NO_FRAME
+from src.sources.sets.sign_digits import PHOTOS_PER_DIGIT, PUBLISHED_NPY_ORDER
+from src.sources.source import Places
+
+
+def discover(source, root, **places):
+    return source_named(source).find(Places(root=root, **{"download": None} | places))
 
 
 def found(discovery):
@@ -120,6 +129,26 @@ def test_a_single_signers_keys_name_the_signer_too(tmp_path, class_folders):
     assert [record.key for record in discover("finger_letters", tmp_path).records] == ["signer_7/A/A1.jpg"]
 
 
+def test_signer_folders_name_the_signers_of_any_set(tmp_path, class_folders):
+    class_folders(tmp_path / "shots" / "ana", "AB", name="{number}.png")
+    class_folders(tmp_path / "shots" / "ben", "A", name="{number}.png")
+    records = ImageSet(name="shots", title="Shots", layouts=(SignerFolders(),)).find(Places(root=tmp_path)).records
+    assert [(r.key, r.signer) for r in records] == [
+        ("ana/A/1.png", "ana"),
+        ("ana/B/1.png", "ana"),
+        ("ben/A/1.png", "ben"),
+    ]
+
+
+def test_file_names_tell_label_signer_and_frame_of_any_set(tmp_path, write_image):
+    write_image(tmp_path / "shots" / "ana_a_12.png")
+    pattern = re.compile(r".*/(?P<signer>[a-z]+)_(?P<label>\w)_(?P<frame>\d+)\.png")
+    (record,) = (
+        ImageSet(name="shots", title="Shots", layouts=(LabelledFiles(pattern),)).find(Places(root=tmp_path)).records
+    )
+    assert (SIGNS[record.label], record.signer, record.frame) == ("A", "ana", 12)
+
+
 def write_mnist(path, lines, side=2):
     path.parent.mkdir(parents=True, exist_ok=True)
     header = "label," + ",".join(f"pixel{number}" for number in range(1, side * side + 1))
@@ -195,14 +224,14 @@ def test_digit_arrays_of_unknown_counts_are_refused(tmp_path):
 def test_digit_arrays_of_unknown_counts_are_read_with_the_order_that_the_user_gives(tmp_path):
     order = (5, 4, 3, 2, 1, 0, 9, 8, 7, 6)
     shown = write_arrays(tmp_path / "sign_digits", order, counts=(3,) * 10)
-    records = discover("sign_digits", tmp_path, npy_label_order=list(order)).records
+    records = discover("sign_digits", tmp_path, npy_label_order=order).records
     assert [record.label for record in records] == shown.tolist()
 
 
 def test_an_order_that_names_a_digit_twice_is_refused(tmp_path):
     write_arrays(tmp_path / "sign_digits", tuple(range(10)))
     with pytest.raises(UserError, match="each digit 0-9 once"):
-        discover("sign_digits", tmp_path, npy_label_order=[0] * 10)
+        discover("sign_digits", tmp_path, npy_label_order=(0,) * 10)
 
 
 def test_an_array_file_that_would_run_code_is_refused(tmp_path):
@@ -345,7 +374,7 @@ def test_a_manifest_with_a_mistake_is_answered_with_its_place(tmp_path, write_im
 
 def test_a_missing_set_is_answered_with_where_to_get_it_and_where_to_put_it(tmp_path):
     with pytest.raises(UserError) as caught:
-        discover("asl_dataset", tmp_path, download=None)
+        discover("asl_dataset", tmp_path)
     sentence = str(caught.value)
     assert "https://www.kaggle.com/datasets/ayuraj/asl-dataset" in sentence
     assert str(tmp_path / "asl_dataset") in sentence
@@ -363,14 +392,14 @@ def test_a_folder_with_nothing_of_the_set_is_answered_with_what_was_expected(tmp
     (tmp_path / "asl_dataset").mkdir()
     (tmp_path / "asl_dataset" / "readme.txt").write_text("nothing here")
     with pytest.raises(UserError, match="expected one folder a class"):
-        discover("asl_dataset", tmp_path, download=None)
+        discover("asl_dataset", tmp_path)
 
 
 def test_an_archive_that_was_not_unpacked_is_noticed(tmp_path):
     (tmp_path / "asl_dataset").mkdir()
     (tmp_path / "asl_dataset" / "archive.zip").write_bytes(b"PK")
     with pytest.raises(UserError, match=r"archive\.zip is: unpack it there"):
-        discover("asl_dataset", tmp_path, download=None)
+        discover("asl_dataset", tmp_path)
 
 
 @pytest.mark.parametrize(("folder", "complaint"), [(None, "give the folder"), ("absent", "does not exist")])

@@ -1,0 +1,65 @@
+"""Hands that the project renders itself: no files, and otherwise a source like any other."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from src.settings.options import Field, settings
+from src.sources.decoding import Decoded, Decoding
+from src.sources.records import ImageRecord
+from src.sources.source import Discovery, Places, Source
+
+if TYPE_CHECKING:
+    from src.synthetic.dataset import RenderedSpec
+
+
+@settings
+class RenderedHands:
+    """Which hands are rendered."""
+
+    images: int = Field(5400, ge=36, le=10_000_000, description="how many; sign and signer are dealt out in turn")
+    signers: int = Field(150, ge=1, le=100_000, description="how many people")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="another seed is another set of people and images")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendered(Source):
+    """A rendered set; any image of it can be made alone, from (seed, index)."""
+
+    name: str = "rendered"
+    title: str = "Rendered hands"
+    licence: str = "-"
+    hands: RenderedHands = field(default_factory=RenderedHands)
+
+    in_processes = True
+    verb = "rendering"
+
+    def find(self, places: Places) -> Discovery:
+        """All images of the set, by number."""
+        from src.synthetic.dataset import RenderedSpec, assignment
+
+        hands = places.rendered or self.hands
+        spec = RenderedSpec(hands.images, hands.signers, seed=hands.seed)
+        records = []
+        for index in range(hands.images):
+            label, signer = assignment(spec, index)
+            records.append(ImageRecord("", f"{index:06d}", label, self.name, f"r{signer:03d}", row=index))
+        return Discovery(replace(self, hands=hands), records, [])
+
+    def decode(self, record: ImageRecord, decoding: Decoding) -> Decoded:
+        """One image, rendered at the size that is asked for."""
+        from src.synthetic.dataset import sample
+
+        size = decoding.image_size_px
+        return Decoded(sample(self._spec(decoding), record.row).image, "", size, size)
+
+    def key(self, records: Sequence[ImageRecord], decoding: Decoding) -> Any:
+        """The set and the versions of what draws it."""
+        from src.synthetic.dataset import HANDSHAPES_VERSION, RENDERER_VERSION
+
+        return {"renderer": RENDERER_VERSION, "handshapes": HANDSHAPES_VERSION, **asdict(self._spec(decoding))}
+
+    def _spec(self, decoding: Decoding) -> "RenderedSpec":
+        from src.synthetic.dataset import RenderedSpec
+
+        return RenderedSpec(self.hands.images, self.hands.signers, decoding.image_size_px, self.hands.seed)

@@ -1,0 +1,1 @@
+"""Sets with something peculiar to them: the entry, and the code that only it needs."""
