@@ -1,7 +1,7 @@
 """The jobs of `train` and `folds`, started and ended by Hydra's callbacks, so that every launcher treats them alike.
 
-A failing job of a multirun writes `error.txt` into its folder and the others go on; when all are done they are added up, and
-the exit status is 1 if any failed. A user's mistake in a single run is one sentence and status 2.
+A failing job of a multirun writes `error.txt` into its folder and the others go on; when all are done they are added
+up, and the exit status is 1 if any failed. A user's mistake in a single run is one sentence and status 2.
 """
 
 import gc
@@ -123,7 +123,9 @@ def speaking_plainly(door: Callable[[], object]) -> None:
     except KeyboardInterrupt as stop:
         folder = stop.args[0] if stop.args else None
         if folder is not None and (Path(folder) / LAST).is_file():
-            print(f"Stopped. python -m src.train resume='{folder}' goes on from the last finished epoch.", file=sys.stderr)
+            print(
+                f"Stopped. python -m src.train resume='{folder}' goes on from the last finished epoch.", file=sys.stderr
+            )
         else:
             print("Stopped.", file=sys.stderr)
         sys.exit(130)

@@ -73,8 +73,8 @@ class Augmentation:
         return self.pipeline(image=image)["image"]
 
 
-def _transform(step: dict[str, dict[str, Any] | None]) -> albumentations.BasicTransform:
-    if len(step) != 1:
+def _transform(step: Any) -> albumentations.BasicTransform:
+    if not isinstance(step, dict) or len(step) != 1:
         raise UserError(f"augmentation.transforms: each entry is one name with its arguments, but this one is {step}.")
     ((name, arguments),) = step.items()
     transform = getattr(albumentations, str(name), None)

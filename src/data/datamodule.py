@@ -37,9 +37,7 @@ def collected(settings: DatamoduleSettings) -> Collection:
         npy_label_order=settings.npy_label_order or None,
         rendered=settings.rendered,
     )
-    decoding = Decoding(
-        image_size_px=settings.image_size_px, fit=settings.fit, max_megapixels=settings.max_megapixels
-    )
+    decoding = Decoding(image_size_px=settings.image_size_px, fit=settings.fit, max_megapixels=settings.max_megapixels)
     collection = collect(settings.sources, places, decoding, Path(settings.cache_dir), settings.irregular)
     wanted = settings.wanted_signs()
     if len(wanted) == NUM_SIGNS:
@@ -134,11 +132,12 @@ class SignDataModule(pl.LightningDataModule):
         return PixelDataset(self.pixels, self.manifest, self.split.part(part), augmentation, self.draws)
 
     def _inputs(self) -> Iterator[ShowsInputs]:
-        trainer = self.trainer
-        yield from (callback for callback in (trainer.callbacks if trainer else ()) if isinstance(callback, ShowsInputs))
+        callbacks = self.trainer.callbacks if self.trainer else ()
+        yield from (callback for callback in callbacks if isinstance(callback, ShowsInputs))
 
     def _shown(self, part: str) -> Dataset[Batch | CutBatch]:
-        shown: Dataset[Batch | CutBatch] = images = self.dataset(part)
+        images = self.dataset(part)
+        shown: Dataset[Batch | CutBatch] = images
         for callback in self._inputs():
             shown = callback.inputs(part, images)
         return shown

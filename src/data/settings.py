@@ -22,10 +22,12 @@ class DatamoduleSettings:
     fit: Literal["pad", "stretch", "crop"] = Field("pad", description="how a picture becomes a square")
     irregular: Literal["convert", "drop"] = Field("convert", description="files that a conversion can save")
     max_megapixels: float = Field(50, ge=0.01, le=1000, description="a larger picture is refused unread")
-    npy_label_order: tuple[int, ...] | None = Field(None, description="digits that the columns of an unknown Y.npy stand for")
+    npy_label_order: tuple[int, ...] | None = Field(
+        None, description="digits that the columns of an unknown Y.npy stand for"
+    )
     cache_dir: str = ".cache"
     batch_size: int = Field(32, ge=1, le=4096)
-    workers: int | None = Field(None, ge=0, le=256, description="loader processes; null chooses for the cores there are")
+    workers: int | None = Field(None, ge=0, le=256, description="loader processes; null: as the cores allow")
 
     def check(self) -> None:
         """What types and ranges cannot say.
@@ -43,7 +45,7 @@ class DatamoduleSettings:
             raise UserError(f"datamodule.sources={list(self.sources)} names a source twice: name each once.")
         if "folder" in self.sources and not self.folder:
             raise UserError(
-                "The source 'folder' needs datamodule.folder=<a directory of one folder a class, or with a manifest.csv>."
+                "The source 'folder' needs datamodule.folder=<a directory of one folder a class, or a manifest.csv>."
             )
         if self.folder and "folder" not in self.sources:
             raise UserError("datamodule.folder is given but not used: add it with datamodule.sources=[folder].")
@@ -70,4 +72,6 @@ class AugmentationSettings:
     """Albumentations transforms in order."""
 
     name: str = "none"
-    transforms: tuple[dict[str, dict[str, Any] | None], ...] = Field((), description="[{Albumentations class: its arguments}, …]")
+    transforms: tuple[dict[str, dict[str, Any] | None], ...] = Field(
+        (), description="[{Albumentations class: its arguments}, …]"
+    )

@@ -42,7 +42,7 @@ class StagedModule(pl.LightningModule):
 
 
 class TrainedModule(StagedModule):
-    """A network that is trained: its optimizer, schedule and freeze policy, and draws that belong to (seed, epoch, batch).
+    """A network that is trained: optimizer, schedule, freeze policy, and draws that belong to (seed, epoch, batch).
 
     Args:
         network: to be trained.

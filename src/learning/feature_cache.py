@@ -140,7 +140,9 @@ class FeatureCache(pl.Callback):
         weights = [[stage, network.fingerprint(stage)] for stage in network.stage_names]
         return {
             cut: Shelf(
-                self._cache_dir, {**general, "stages": weights[:cut], "what they do": probed[cut]}, len(self._data.manifest)
+                self._cache_dir,
+                {**general, "stages": weights[:cut], "what they do": probed[cut]},
+                len(self._data.manifest),
             )
             for cut in cuts
         }
@@ -177,7 +179,7 @@ class FeatureCache(pl.Callback):
         return self._plan.last if self.epoch is None else self._plan.cuts[self.epoch]
 
     def read(self, cut: int, images: np.ndarray, epoch: int | None) -> tuple[torch.Tensor, ...]:
-        """What leaves the stages before `cut`, for the view that `epoch` shows of each image; None is the plain image."""
+        """What leaves the stages before `cut`, for the view that `epoch` shows of each image; None: the plain image."""
         views = np.full(len(images), PLAIN) if epoch is None else self._reads.views(images, epoch)
         features = self._stores[cut].read(images, views)
         return features if self._channels_last else tuple(part.contiguous() for part in features)

@@ -85,7 +85,9 @@ class Filling:
         # The disk takes its time to say that a view is there; the next view is computed meanwhile.
         with progress(title, total) as advance, ThreadPoolExecutor(1) as closing:
             for view, images in passes.items():
-                writers = {cut: self.stores[cut].writer(view, self.parts[cut]) for cut, v in sorted(lacking) if v == view}
+                writers = {
+                    cut: self.stores[cut].writer(view, self.parts[cut]) for cut, v in sorted(lacking) if v == view
+                }
                 try:
                     self._fill_view(view, images, lacking, writers, advance)
                 finally:  # what is done is done, also for a job that is stopped

@@ -1,4 +1,4 @@
-"""Lightning's callbacks and loggers from the config: any class of Lightning or of the user's own, no wrapper around it."""
+"""Lightning's callbacks and loggers from the config: any class of Lightning's or of the user's own."""
 
 import importlib
 import inspect
@@ -60,7 +60,9 @@ def _build(base: type[BaseT], where: str, entry: Mapping[str, Any], from_file: b
         return cls(**arguments)
     except ModuleNotFoundError as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"{where} needs a library that is not installed ({reason}): pip install -e .[loggers].") from None
+        raise UserError(
+            f"{where} needs a library that is not installed ({reason}): pip install -e .[loggers]."
+        ) from None
     except (TypeError, ValueError, pl.utilities.exceptions.MisconfigurationException) as error:
         raise UserError(f"{where} cannot be made ({str(error).splitlines()[0].rstrip('.')}).") from None
 

@@ -17,7 +17,7 @@ class Optimizer(Option, group="optimizer"):
 
     lr: float = Field(gt=0, le=100, allow_inf_nan=False, description="learning rate of the head")
     weight_decay: float = Field(0.0, ge=0, le=10, description="never of 1-d parameters")
-    layer_decay: float = Field(1.0, ge=0.01, le=1, description="each stage learns this much slower than the one above it")
+    layer_decay: float = Field(1.0, ge=0.01, le=1, description="of each stage, times that of the one above it")
 
     @abstractmethod
     def create(self, groups: list[dict[str, Any]], fused: bool) -> "torch.optim.Optimizer":
@@ -39,8 +39,8 @@ class Optimizer(Option, group="optimizer"):
     def parameter_groups(self, network: "StagedNetwork") -> list[dict[str, Any]]:
         """One group a stage (and one for its 1-d parameters, which never decay), frozen stages included.
 
-        Groups hold all parameters from the first step, so that thawing changes no group's shape: a scheduler and a saved
-        optimizer state always fit. A frozen parameter has no gradient, and optimizers skip what has none.
+        Groups hold all parameters from the first step, so that thawing changes no group's shape: a scheduler and a
+        saved optimizer state always fit. A frozen parameter has no gradient, and optimizers skip what has none.
         """
         groups: list[dict[str, Any]] = []
         for stage, rate in self.learning_rates(network.stage_names).items():

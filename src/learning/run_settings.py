@@ -1,7 +1,7 @@
 """What `python -m src.train` runs from: every section as a checked object, before torch is imported."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,7 +26,9 @@ class FeatureCacheSettings:
     """Whether what leaves the frozen stages is computed once and kept."""
 
     mode: Literal["prefix", "off"] = "prefix"
-    views: int | None = Field(16, ge=1, le=1000, description="augmented views an image has; null: a fresh draw every epoch")
+    views: int | None = Field(
+        16, ge=1, le=1000, description="augmented views an image has; null: a fresh draw every epoch"
+    )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="of the views, which runs of other seeds share")
     budget_gb: float = Field(20, ge=0, le=1e6, description="of disk; the longest unused features go first")
 
@@ -130,8 +132,10 @@ def _plain(value: Any) -> Any:
         return value.plain()
     if hasattr(value, "__dataclass_fields__"):
         return plain(value)
-    return {key: dict(one) for key, one in value.items()} if isinstance(value, Mapping) else (
-        list(value) if isinstance(value, tuple) else value
+    return (
+        {key: dict(one) for key, one in value.items()}
+        if isinstance(value, Mapping)
+        else (list(value) if isinstance(value, tuple) else value)
     )
 
 
@@ -141,7 +145,9 @@ def _entries(section: str, values: Mapping[str, Any] | None) -> dict[str, dict[s
         if entry is None:  # callbacks.dashboard=null leaves it out
             continue
         if not isinstance(entry, Mapping) or "_target_" not in entry:
-            raise UserError(f"{section}.{name} needs a _target_: the class that is to be made, with its arguments beside.")
+            raise UserError(
+                f"{section}.{name} needs a _target_: the class that is to be made, with its arguments beside."
+            )
         entries[str(name)] = dict(entry)
     return entries
 

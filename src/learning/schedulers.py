@@ -1,4 +1,4 @@
-"""Learning-rate schedules: the rate at a step as a factor of the first, a pure function, so a resumed run cannot drift."""
+"""Learning-rate schedules: the rate at a step as a factor of the first, pure functions, so a resume cannot drift."""
 
 import math
 from abc import abstractmethod
@@ -107,7 +107,9 @@ class Plateau(Scheduler):
 
     def check(self) -> None:
         if self.interval == "step":
-            raise UserError("scheduler=plateau looks at validation, which comes once an epoch: scheduler.interval=epoch.")
+            raise UserError(
+                "scheduler=plateau looks at validation, which comes once an epoch: scheduler.interval=epoch."
+            )
 
     def factor(self, step: int, steps_per_epoch: int, total: int) -> float:
         return 1.0

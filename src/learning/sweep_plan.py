@@ -29,7 +29,10 @@ def swept_policies(own: RunSettings) -> list[FreezePolicy]:
     if not file.is_file():
         return []
     plan: Any = OmegaConf.load(file)
-    given = [*(f"{key}={value}" for key, value in (plan.hydra.sweeper.params or {}).items()), *plan.hydra.overrides.task]
+    given = [
+        *(f"{key}={value}" for key, value in (plan.hydra.sweeper.params or {}).items()),
+        *plan.hydra.overrides.task,
+    ]
     return _combinations(given, list(hydra.overrides.task))
 
 

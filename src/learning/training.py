@@ -79,9 +79,7 @@ def train(settings: RunSettings, run_dir: Path, resume: bool = False) -> Result:
     _fit(trainer, module, data, run_dir / run_folder.LAST if resume else None)
     freezing.check_all(module.network)
 
-    checkpoint = torch.load(
-        best.best_model_path or run_dir / run_folder.LAST, map_location="cpu", weights_only=True
-    )
+    checkpoint = torch.load(best.best_model_path or run_dir / run_folder.LAST, map_location="cpu", weights_only=True)
     module.load_state_dict(checkpoint["state_dict"])
     scorer = scoring_trainer(settings.trainer)
     val = predict(scorer, module, data.val_dataloader(), data.manifest.labels)

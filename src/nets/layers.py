@@ -46,7 +46,7 @@ def relu6_apart(network: nn.Module) -> None:
 
 
 class GlobalAveragePooling(nn.Module):
-    """Global average pooling, the mean of each channel over its map: `(batch, channels, height, width)` → `(batch, channels)`.
+    """Global average pooling: `(batch, channels, height, width)` → `(batch, channels)`, means.
 
     torch's own gradient of it is one number a channel, stretched over the map without memory of its own. Every layer
     below that receives such a thing leaves its quick way: MobileNetV2's neck trained eight times as long.

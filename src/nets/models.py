@@ -2,10 +2,10 @@
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from src.errors import UserError
-from src.settings.options import Field, Option, plain, settings
+from src.settings.options import Field, Option, settings
 
 if TYPE_CHECKING:
     from src.nets.stages import StagedNetwork
@@ -17,7 +17,9 @@ _WEIGHT_FILES = (".safetensors", ".ckpt")
 class Model(Option, group="model"):
     """A network as an ordered list of named stages, and the weights that it starts from."""
 
-    weights: str | None = Field(None, description="hands, imagenet, a .safetensors or .ckpt file, or null: a random start")
+    weights: str | None = Field(
+        None, description="hands, imagenet, a .safetensors or .ckpt file, or null: a random start"
+    )
     dropout: float = Field(0.2, ge=0, le=0.95, description="before the head")
     lr: float = Field(0.001, gt=0, le=100, allow_inf_nan=False, description="of the head, for adamw and adam")
     layer_decay: float = Field(0.8, ge=0.01, le=1, description="each stage learns this much slower than the one above")
@@ -44,7 +46,8 @@ class Model(Option, group="model"):
         if self.weights in (None, "hands", "imagenet") or Path(str(self.weights)).suffix in _WEIGHT_FILES:
             return
         raise UserError(
-            f"model.weights={self.weights} is not understood: use hands, imagenet, null, or a .safetensors or .ckpt file."
+            f"model.weights={self.weights} is not understood: use hands, imagenet, null, or a .safetensors or .ckpt "
+            "file."
         )
 
     def check_files(self) -> None:
@@ -55,10 +58,6 @@ class Model(Option, group="model"):
         """
         if self.weights not in (None, "hands", "imagenet") and not Path(str(self.weights)).is_file():
             raise UserError(f"model.weights={self.weights}: there is no such file.")
-
-    def architecture(self) -> dict[str, Any]:
-        """The settings that what leaves a stage depends on, beside its weights."""
-        return {key: value for key, value in plain(self).items() if key not in ("weights", "dropout", "lr", "layer_decay")}
 
 
 @settings
@@ -79,9 +78,6 @@ class Cnn(Model):
             raise UserError(
                 f"model.weights={self.weights} does not exist for model=cnn: use null or a file that a run of it left."
             )
-
-    def architecture(self) -> dict[str, Any]:
-        return {key: value for key, value in super().architecture().items() if key != "dense_units"}
 
     def network(self, image_size_px: int) -> "StagedNetwork":
         from src.nets.cnn import build_cnn

@@ -87,7 +87,8 @@ def _stages(model: nn.Module) -> tuple[dict[str, list[nn.Module]], dict[str, lis
         ((name, None) for name in tensors if name not in in_head), model.group_matcher(coarse=True), reverse=True
     )
     stage_of_group = {
-        group: "stem" if number == 0 else f"block{number}" for number, group in enumerate(sorted(set(group_of.values())))
+        group: "stem" if number == 0 else f"block{number}"
+        for number, group in enumerate(sorted(set(group_of.values())))
     }
     stage_of = {name: stage_of_group[group] for name, group in group_of.items()} | dict.fromkeys(in_head, "head")
 

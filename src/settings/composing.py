@@ -40,9 +40,9 @@ def compose_config(overrides: Sequence[str] = ()) -> dict[str, Any]:
     register_resolvers()
     # Within a job Hydra is there already, with the folders that its command line added.
     inside = GlobalHydra.instance().is_initialized()
-    with nullcontext() if inside else initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
-        with in_one_sentence():
-            return plain_values(compose("train", overrides=list(overrides)))
+    opened = nullcontext() if inside else initialize_config_dir(config_dir=str(CONF), version_base="1.3")
+    with opened, in_one_sentence():
+        return plain_values(compose("train", overrides=list(overrides)))
 
 
 @contextmanager

@@ -4,9 +4,9 @@
     class TopK(FreezePolicy):
         k: int = Field(4, ge=0, description="stages trained below the head")
 
-A group of options is an abstract class (`FreezePolicy`); an option is a frozen dataclass below it, named by `_target_` in a
-yaml. Types, ranges and choices are pydantic's; what they cannot say stands in `check`. Options import nothing heavy at the top of
-their file: their methods do, when there is work.
+A group of options is an abstract class (`FreezePolicy`); an option is a frozen dataclass below it, named by `_target_`
+in a yaml. Types, ranges and choices are pydantic's; what they cannot say stands in `check`. Options import nothing
+heavy at the top of their file: their methods do, when there is work.
 """
 
 import difflib
@@ -97,8 +97,8 @@ def build(base: type[OptionT], section: Any, from_file: bool = False) -> OptionT
     if cls is None:
         module = wanted.rpartition(".")[0]
         raise UserError(
-            f"{base.group} asks for {wanted}, which is none of this project's classes: if you trust the module, name it "
-            f"with plugins=[{module}]."
+            f"{base.group} asks for {wanted}, which is none of this project's classes: if you trust the module, name "
+            f"it with plugins=[{module}]."
         )
     if not issubclass(cls, base) or cls is base:
         raise UserError(f"{base.group}.{TARGET}={wanted} is no {base.__name__}: it must be a class below it.")
@@ -181,7 +181,9 @@ def import_plugins(modules: Iterable[str]) -> None:
         try:
             importlib.import_module(module)
         except ImportError as error:
-            raise UserError(f"plugins names {module}, which cannot be imported ({error}): is its folder in PYTHONPATH?") from None
+            raise UserError(
+                f"plugins names {module}, which cannot be imported ({error}): is its folder in PYTHONPATH?"
+            ) from None
 
 
 def closest(word: str, known: Iterable[str]) -> str:

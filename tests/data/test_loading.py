@@ -5,15 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from omegaconf import OmegaConf
 from torch.utils.data import DataLoader
 
 from src.data.augment import Augmentation, Draws, draw_seed
 from src.data.loading import EpochSampler, PixelDataset, as_it_is, limit_threads
 from src.data.manifest import Manifest
 from src.data.pixel_cache import Pixels
+from src.data.settings import AugmentationSettings
 from src.errors import UserError
-from src.settings.composition import compose
+from src.learning.run_settings import compose
 from src.sources.records import ImageRecord
 
 COUNT = 48
@@ -25,7 +25,7 @@ def dataset(tmp_path: Path) -> PixelDataset:
     np.save(tmp_path / "pixels.npy", pixels)
     records = [ImageRecord("f", str(index), index % 36, "folder") for index in range(COUNT)]
     maps = Pixels([tmp_path / "pixels.npy"], np.zeros(COUNT, int), np.arange(COUNT), 32)
-    strong = Augmentation(OmegaConf.to_container(compose(["augmentation=strong"]).augmentation.transforms))
+    strong = Augmentation(compose(["augmentation=strong"]).augmentation)
     return PixelDataset(maps, Manifest(records), np.arange(COUNT), strong, Draws(seed=7))
 
 
@@ -106,4 +106,4 @@ def test_draw_seeds_differ_by_seed_epoch_and_name() -> None:
 )
 def test_a_transform_that_does_not_exist_is_refused_instead_of_silently_left_out(step: object, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
-        Augmentation([step])
+        Augmentation(AugmentationSettings(transforms=(step,)))

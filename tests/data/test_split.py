@@ -1,17 +1,16 @@
 """Who trains, who validates, who tests."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 import pytest
-from omegaconf import DictConfig, OmegaConf
 
-from src.data import split as rules
 from src.data.manifest import Manifest
-from src.data.split import Split
+from src.data.split import PARTS, Split, SplitProtocol
 from src.errors import UserError
-from src.settings.composition import compose
+from src.learning.run_settings import compose
 from src.signs.labels import SIGNS
 from src.sources.records import ImageRecord
 
@@ -31,9 +30,9 @@ def both(one: Manifest, other: Manifest) -> Manifest:
     return Manifest([*one, *other])
 
 
-def split_manifest(images: Manifest, section: DictConfig, groups: np.ndarray | None = None) -> Split:
+def split_manifest(images: Manifest, protocol: SplitProtocol, groups: np.ndarray | None = None) -> Split:
     """The split; without `groups` no image is near another."""
-    return rules.split_manifest(images, section, np.arange(len(images)) if groups is None else groups)
+    return protocol.divide(images, np.arange(len(images)) if groups is None else groups)
 
 
 def joined(images: Manifest, *pairs: tuple[str, str]) -> np.ndarray:
@@ -51,7 +50,7 @@ def bursts_of(shots: int, images: Manifest) -> np.ndarray:
 
 
 @lru_cache
-def cfg(*overrides: str) -> DictConfig:
+def cfg(*overrides: str) -> SplitProtocol:
     return compose(["datamodule.sources=[asl_dataset,sign_digits]", *overrides]).split
 
 
@@ -148,7 +147,7 @@ def test_everything_is_for_scoring_alone() -> None:
 
 def straddling(split: Split, groups: np.ndarray) -> set[int]:
     """Groups with images in more than one part."""
-    train, val, test = (set(groups[split.part(part)]) for part in rules.PARTS)
+    train, val, test = (set(groups[split.part(part)]) for part in PARTS)
     return (train & val) | (train & test) | (val & test)
 
 
@@ -170,10 +169,10 @@ def test_near_duplicates_are_never_on_two_sides(overrides: tuple[str, ...]) -> N
         # Over signers, signs and sources.
         for one, other in np.random.default_rng(seed).choice(len(images), (30, 2), replace=False):
             groups[groups == groups[other]] = groups[one]
-        split = split_manifest(images, OmegaConf.merge(cfg(*overrides), {"seed": seed}), groups)
+        split = split_manifest(images, replace(cfg(*overrides), seed=seed), groups)
         assert not straddling(split, groups)
         assert split.leaked_share == 0
-        used = sum(len(split.part(part)) for part in rules.PARTS)
+        used = sum(len(split.part(part)) for part in PARTS)
         assert split.left_out == len(images) - used
         assert bool(split.left_out) == any(f"{split.left_out} images are left out" in note for note in split.notes)
 
@@ -183,7 +182,7 @@ def test_a_planted_duplicate_of_a_test_image_is_not_trained_on_and_the_split_say
     groups = joined(images, ("A/b_0", "A/c_3"), ("5/b_1", "6/d_0"))
     split = split_manifest(images, cfg("split=signer", "split.holdout=[b]", "split.validation=[e]"), groups)
     lost = {images[i].key for i in range(len(images))} - {
-        images[int(i)].key for part in rules.PARTS for i in split.part(part)
+        images[int(i)].key for part in PARTS for i in split.part(part)
     }
     assert lost == {"A/c_3", "6/d_0"}
     assert any("2 images are left out" in note for note in split.notes)

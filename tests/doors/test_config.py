@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from src import train
-
 from src.learning.run_settings import compose
 from src.settings.composing import CONF, PROJECT, STUDIES, compose_config
 from src.settings.naming import run_name
@@ -74,9 +73,15 @@ def test_every_recipe_composes(recipe: Path) -> None:
         (["scheduler=plateau", "scheduler.interval=step"], "once an epoch"),
         (["split=source", "split.holdout=[rendered]"], "leaves no source to train on"),
         (["resume=nowhere"], "is not a run's folder"),
-        (["+trainer.acumulate_grad_batches=2"], "nor an argument of Lightning's Trainer (did you mean 'accumulate_grad_"),
+        (
+            ["+trainer.acumulate_grad_batches=2"],
+            "nor an argument of Lightning's Trainer (did you mean 'accumulate_grad_",
+        ),
         (["+trainer.callbacks=[x]"], "trainer.callbacks is given by this project itself: use callbacks="),
-        (["freeze._target_=src.learning.freezing.Nope"], "freeze._target_=src.learning.freezing.Nope cannot be imported"),
+        (
+            ["freeze._target_=src.learning.freezing.Nope"],
+            "freeze._target_=src.learning.freezing.Nope cannot be imported",
+        ),
         (["freeze._target_=pathlib.Path"], "freeze._target_=pathlib.Path is no FreezePolicy"),
         (["+callbacks.mine.patience=3"], "callbacks.mine needs a _target_"),
         (["plugins=[nowhere_to_be_found]"], "plugins names nowhere_to_be_found, which cannot be imported"),

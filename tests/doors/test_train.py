@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from src.settings.composition import STUDIES, compose
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from src import evaluate, prepare, sweep
-from src.settings.composition import STUDIES, compose
 from src.signs.labels import SIGNS
 from tests.conftest import TINY, TINY_CNN, TINY_MOBILENET
 

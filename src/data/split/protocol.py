@@ -1,4 +1,4 @@
-"""What a split protocol is: its division of the images, its rule for names, and the sentences that say what it promises."""
+"""What a split protocol is: its division of the images, its rule for names, the sentences that say what it promises."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -13,7 +13,6 @@ from src.settings.options import Field, Option, settings
 from src.signs.labels import SIGNS
 
 if TYPE_CHECKING:
-    from src.learning.run_settings import RunSettings
     from src.runs.record import Record
 
 PARTS = ("train", "val", "test")
@@ -143,7 +142,8 @@ class SplitProtocol(Option, group="split"):
         for part in PARTS:
             if not len(split.part(part)):
                 raise UserError(
-                    f"split={split.name} leaves the {part} set empty with {len(manifest)} images: {rule.emptied(groups)}."
+                    f"split={split.name} leaves the {part} set empty with {len(manifest)} images: "
+                    f"{rule.emptied(groups)}."
                 )
         split = replace(
             split,

@@ -4,21 +4,18 @@ import math
 
 import pytest
 import torch
-from omegaconf import OmegaConf
 
 from src.errors import UserError
-from src.learning.freezing import FreezePolicy
-from src.learning.optim import build_optimizer, parameter_groups, schedule_factor
+from src.learning.freezing import FreezeSchedule
+from src.learning.run_settings import RunSettings, compose
 from src.nets.cnn import build_cnn
 from src.nets.mobilenetv2 import build_mobilenetv2
-from src.settings.composition import compose
 
 STAGES = ("stem", "block1", "block2", "neck", "head")
 
 
-def policy(*overrides: str) -> FreezePolicy:
-    cfg = compose(["trainer.max_epochs=20", *overrides])
-    return FreezePolicy(cfg.freeze, STAGES)
+def policy(*overrides: str) -> FreezeSchedule:
+    return compose(["trainer.max_epochs=20", *overrides]).freeze.over(STAGES)
 
 
 @pytest.mark.parametrize(
@@ -65,9 +62,8 @@ def test_an_unknown_stage_in_a_mask_is_said_with_the_stages_there_are() -> None:
 
 @pytest.mark.parametrize("network", [build_cnn(36, 32, (4, 8), 8), build_mobilenetv2(36)])
 def test_every_parameter_lands_in_exactly_one_group_frozen_ones_included(network) -> None:
-    cfg = compose([]).optimizer
     network.set_trained(["head"])
-    groups = parameter_groups(network, cfg)
+    groups = compose([]).optimizer.parameter_groups(network)
     grouped = [id(p) for group in groups for p in group["params"]]
     assert sorted(grouped) == sorted(id(p) for p in network.parameters())
     for group in groups:
@@ -75,9 +71,9 @@ def test_every_parameter_lands_in_exactly_one_group_frozen_ones_included(network
 
 
 def test_each_stage_learns_slower_than_the_one_above_it_by_the_layer_decay() -> None:
-    cfg = compose(["optimizer.lr=0.01", "optimizer.layer_decay=0.5"]).optimizer
+    optimizer = compose(["optimizer.lr=0.01", "optimizer.layer_decay=0.5"]).optimizer
     network = build_mobilenetv2(36)
-    rates = {group["stage"]: group["lr"] for group in build_optimizer(network, cfg).param_groups}
+    rates = {group["stage"]: group["lr"] for group in optimizer.over(network).param_groups}
     expected = [0.01 * 0.5**depth for depth in range(len(network.stage_names))]
     assert [rates[stage] for stage in reversed(network.stage_names)] == pytest.approx(expected)
 
@@ -85,8 +81,7 @@ def test_each_stage_learns_slower_than_the_one_above_it_by_the_layer_decay() -> 
 @pytest.mark.parametrize("name", ["adamw", "adam", "sgd"])
 def test_an_optimizer_leaves_a_frozen_weight_alone_even_with_decay_and_momentum(name: str) -> None:
     network = build_cnn(36, 32, (4, 8), 8)
-    cfg = compose([f"optimizer={name}", "optimizer.weight_decay=0.5"]).optimizer
-    optimizer = build_optimizer(network, cfg)
+    optimizer = compose([f"optimizer={name}", "optimizer.weight_decay=0.5"]).optimizer.over(network)
     images = torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
     network(images).sum().backward()
     optimizer.step()  # momentum of every stage is now warm
@@ -103,8 +98,8 @@ def test_an_optimizer_leaves_a_frozen_weight_alone_even_with_decay_and_momentum(
 def test_schedules_stay_between_nothing_and_the_full_rate_and_epoch_intervals_hold_still(
     name: str, interval: str
 ) -> None:
-    cfg = compose([f"scheduler={name}", f"scheduler.interval={interval}"]).scheduler
-    factor = schedule_factor(cfg, steps_per_epoch=10, epochs=12)
+    schedule = compose([f"scheduler={name}", f"scheduler.interval={interval}"]).scheduler
+    factor = schedule.factors(steps_per_epoch=10, epochs=12)
     factors = [factor(step) for step in range(120)]
     assert all(0 <= value <= 1 for value in factors)
     assert max(factors) > 0.9
@@ -113,11 +108,15 @@ def test_schedules_stay_between_nothing_and_the_full_rate_and_epoch_intervals_ho
 
 
 def test_cosine_warms_up_and_ends_near_its_final_fraction() -> None:
-    cfg = compose(["scheduler=cosine", "scheduler.warmup_epochs=1", "scheduler.final_fraction=0.1"]).scheduler
-    factor = schedule_factor(cfg, steps_per_epoch=10, epochs=10)
+    schedule = compose(["scheduler=cosine", "scheduler.warmup_epochs=1", "scheduler.final_fraction=0.1"]).scheduler
+    factor = schedule.factors(steps_per_epoch=10, epochs=10)
     assert factor(0) < factor(5) < factor(10) == pytest.approx(1.0)
     assert math.isclose(factor(99), 0.1, abs_tol=0.01)
 
 
-def test_policies_are_plain_data_and_the_config_holds_no_objects() -> None:
-    assert isinstance(OmegaConf.to_container(compose([]), resolve=True), dict)
+def test_settings_survive_a_trip_through_plain_values() -> None:
+    for overrides in ([], ["model=cnn"], ["freeze=gradual", "scheduler=plateau", "+trainer.accumulate_grad_batches=2"]):
+        made = compose(overrides)
+        again = RunSettings.of(made.plain(), from_file=True)
+        assert again.plain() == made.plain()
+        assert type(again.freeze) is type(made.freeze)
