@@ -1,9 +1,8 @@
 """Scoring a finished run again, on its own test set or elsewhere."""
 
 import re
-from collections import Counter
+from collections.abc import Container, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
@@ -12,16 +11,18 @@ from src import hardware
 from src.data.collect import beside
 from src.data.datamodule import SignDataModule, chosen_signs, collected
 from src.data.duplicates import find_duplicates
+from src.data.manifest import Manifest
 from src.errors import UserError
-from src.evaluation.measurement import measured, write_predictions, write_scores
+from src.evaluation.measurement import Scored, measured, write_tables
 from src.learning.classifier import SignClassifier
 from src.learning.trainer import number_format, predict, quiet_lightning, scoring_trainer
 from src.nets.build import architecture
 from src.nets.weights import read_tensors
-from src.reports import tables
-from src.runs import folder as run_folder
+from src.runs.calibration import read_calibration
+from src.runs.folder import BEST, EVALUATIONS, commit
+from src.runs.record import EvaluationRecord
+from src.runs.tables import read_split
 from src.sources.catalog import RENDERED
-from src.storage.files import write_json
 
 
 def load_classifier(run: Path, cfg: DictConfig) -> SignClassifier:
@@ -30,9 +31,9 @@ def load_classifier(run: Path, cfg: DictConfig) -> SignClassifier:
     Raises:
         UserError: the run has no checkpoint, or it does not fit the run's config.
     """
-    file = run / run_folder.BEST
+    file = run / BEST
     if not file.is_file():
-        raise UserError(f"{run} has no {run_folder.BEST}: the run did not get through its first epoch.")
+        raise UserError(f"{run} has no {BEST}: the run did not get through its first epoch.")
     network = architecture(cfg.model, cfg.datamodule.image_size_px)
     try:
         network.load_state_dict(read_tensors(file))
@@ -42,18 +43,14 @@ def load_classifier(run: Path, cfg: DictConfig) -> SignClassifier:
     return SignClassifier(network, OmegaConf.to_container(cfg, resolve=True))
 
 
-def evaluate(run: Path, cfg: DictConfig, name: str, own: DictConfig) -> dict[str, Any]:
-    """Score a run's best checkpoint on the test set of `cfg`; print, and write `evaluations/<name>.json` and tables.
+def evaluate(run: Path, cfg: DictConfig, name: str, own: DictConfig) -> EvaluationRecord:
+    """Score a run's best checkpoint on the test set of `cfg`, and write `evaluations/<name>.json` and its tables.
 
     Args:
         run: its folder.
         cfg: the run's config with the images, split and hardware to score it by.
         name: of what is written.
         own: the config that the run was trained by.
-
-    Returns:
-        The figures, and how much of the test set the run knew: `seen_in_training` counts the images that it was trained
-        on, `leaked_test_percent` those with a near-duplicate among them; None where those cannot be read any more.
 
     Raises:
         UserError: no checkpoint, no images, or a split that they do not allow.
@@ -65,34 +62,29 @@ def evaluate(run: Path, cfg: DictConfig, name: str, own: DictConfig) -> dict[str
     data.prepare()
     precision = number_format(cfg)
     test = predict(scoring_trainer(cfg, precision), classifier, data.test_dataloader(), data.manifest.labels)
-    calibration = run_folder.read_calibration(run)
-    part_of = run_folder.read_split(run)
-    strangers = _renamed_sources(cfg.datamodule, own.datamodule)
-    known = [part_of.get(r.name, "") if r.source not in strangers else "" for r in data.manifest]
-    seen = Counter(known[int(index)] for index in test.indices)
-    leaked, unread = _leaked_percent(data, test.indices, np.array(known) == "train", own, part_of)
-    split = data.split
-    metrics = {
-        **measured(data, test, calibration),
-        "run": run.name,
-        "split": split.name,
-        "holdout": ",".join(split.holdout),
-        "split_notes": " ".join((*split.notes, *unread)),
-        "sources": ",".join(cfg.datamodule.sources),
-        "test_images": len(test.labels),
-        "seen_in_training": seen["train"],
-        "seen_in_validation": seen["val"],
-        "leaked_test_percent": leaked,
-        "precision": precision,
-        "commit": run_folder.commit(),
-        "machine": hardware.machine(),
-    }
-    folder = run / run_folder.EVALUATIONS
-    write_predictions(folder / f"{name}.csv", data, test, calibration)
-    write_scores(folder, data, test, prefix=f"{name}.")
-    write_json(folder / f"{name}.json", metrics)
-    tables.print_evaluation(metrics, folder / f"{name}.json")
-    return metrics
+    scored = Scored.of(test, data.manifest, data.groups, data.split.name)
+    calibration, part_of = read_calibration(run), read_split(run)
+    parts = _parts(data.manifest, part_of, _renamed_sources(cfg.datamodule, own.datamodule))
+    leaked, unread = _leaked_percent(data, test.indices, parts, own.datamodule, part_of)
+    record = EvaluationRecord(
+        **measured(scored, calibration),
+        run=run.name,
+        split=data.split.name,
+        holdout=tuple(data.split.holdout),
+        split_notes=" ".join((*data.split.notes, *unread)),
+        sources=tuple(cfg.datamodule.sources),
+        test_images=len(test.labels),
+        seen_in_training=int((parts[test.indices] == "train").sum()),
+        seen_in_validation=int((parts[test.indices] == "val").sum()),
+        leaked_test_percent=leaked,
+        precision=precision,
+        commit=commit(),
+        machine=hardware.machine(),
+    )
+    folder = run / EVALUATIONS
+    write_tables(folder, scored, calibration, name)
+    record.write(folder / f"{name}.json")
+    return record
 
 
 def _renamed_sources(cfg: DictConfig, own: DictConfig) -> set[str]:
@@ -101,26 +93,32 @@ def _renamed_sources(cfg: DictConfig, own: DictConfig) -> set[str]:
     return {source for source in cfg.sources if other.get(source, False)}
 
 
+def _parts(manifest: Manifest, part_of: Mapping[str, str], renamed: Container[str]) -> np.ndarray:
+    """`(images,) str`: the part that each image had in the run, "" where it had none."""
+    return np.array(["" if image.source in renamed else part_of.get(image.name, "") for image in manifest], dtype=str)
+
+
 def _leaked_percent(
-    data: SignDataModule, tested: np.ndarray, was_trained: np.ndarray, own: DictConfig, part_of: dict[str, str]
+    data: SignDataModule, tested: np.ndarray, parts: np.ndarray, own: DictConfig, part_of: Mapping[str, str]
 ) -> tuple[float | None, list[str]]:
     """Percent of the tested images with a near-duplicate among those of training, wherever these lie.
 
     Args:
         data: the images that are scored.
         tested: indices of the test set.
-        was_trained: (images,) bool: which of `data` are images of training.
-        own: the config that the run was trained by.
+        parts: `(images,) str`: what each of `data` was to the run.
+        own: the `datamodule` section that the run was trained by.
         part_of: image name → its part in the run.
 
     Returns:
         The percentage, or None where the images of training cannot be read, and why not, a sentence.
     """
-    leaks = np.isin(data.groups, data.groups[was_trained])[tested]
+    trained_here = parts == "train"
+    leaks = np.isin(data.groups, data.groups[trained_here])[tested]
     # Rendered pictures are drawn independently: none has a near-duplicate anywhere.
-    elsewhere = own.datamodule.copy()
-    elsewhere.sources = [source for source in own.datamodule.sources if source != RENDERED]
-    if elsewhere.sources and was_trained.sum() < sum(part == "train" for part in part_of.values()):
+    elsewhere = own.copy()
+    elsewhere.sources = [source for source in own.sources if source != RENDERED]
+    if elsewhere.sources and trained_here.sum() < sum(part == "train" for part in part_of.values()):
         try:
             theirs = chosen_signs(collected(elsewhere), elsewhere)
         except UserError as error:
@@ -130,6 +128,6 @@ def _leaked_percent(
             (data.manifest.subset(tested), data.pixels.subset(tested)),
             (theirs.manifest.subset(trained), theirs.pixels.subset(trained)),
         )
-        groups = find_duplicates(manifest, pixels, Path(own.datamodule.cache_dir)).near
+        groups = find_duplicates(manifest, pixels, Path(own.cache_dir)).near
         leaks |= np.isin(groups[: len(tested)], groups[len(tested) :])
     return round(100 * float(leaks.mean()), 2), []

@@ -3,7 +3,7 @@
 import signal
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,11 @@ from pytorch_lightning.strategies import DDPStrategy
 from src import hardware
 from src.data.augment import Draws
 from src.data.datamodule import SignDataModule
-from src.data.split import Split
+from src.data.split import PARTS, Split
 from src.errors import UserError
 from src.evaluation.calibration import FittedCalibration, fit_calibration
-from src.evaluation.measurement import measured, write_predictions, write_scores
-from src.evaluation.predictions import Predictions
+from src.evaluation.measurement import Measured, Scored, measured, write_tables
+from src.evaluation.metrics import measure
 from src.learning.checkpoints import RunCheckpoint, StopsForGood
 from src.learning.classifier import SignClassifier
 from src.learning.dashboard import Dashboard
@@ -34,7 +34,9 @@ from src.nets.build import BuiltNetwork, build_network
 from src.reports import tables
 from src.reports.album import write_run_page
 from src.runs import folder as run_folder
-from src.storage.files import write_csv, write_json
+from src.runs.record import RunRecord
+from src.runs.tables import StageRow, write_rows, write_split
+from src.sources.records import Finding
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,11 @@ class Result:
     """What a run measured.
 
     Attributes:
-        metrics: the contents of metrics.json.
+        record: what is in metrics.json.
         run_dir: the run's folder.
     """
 
-    metrics: dict[str, Any]
+    record: RunRecord
     run_dir: Path
 
 
@@ -129,11 +131,7 @@ def train(cfg: DictConfig, run_dir: Path, resume: bool = False, swept: Sequence[
         use_distributed_sampler=False,  # our sampler shares out the images itself
     )
     if trainer.is_global_zero:
-        write_csv(
-            run_dir / run_folder.SPLIT,
-            ("image", "part"),
-            ((data.manifest[i].name, part) for part in ("train", "val", "test") for i in data.split.part(part)),
-        )
+        write_split(run_dir, ((data.manifest[i].name, part) for part in PARTS for i in data.split.part(part)))
         tables.print_data(data.manifest, data.split, len([f for f in data.findings if not f.kept]))
         tables.print_stages(_stage_rows(built, policy, cfg))
     prefix: CachedPrefix | None = None
@@ -156,20 +154,44 @@ def train(cfg: DictConfig, run_dir: Path, resume: bool = False, swept: Sequence[
     val = predict(scorer, classifier, data.val_dataloader(), data.manifest.labels)
     test = predict(scorer, classifier, data.test_dataloader(), data.manifest.labels)
     calibration = fit_calibration(val)
-    metrics = _metrics(cfg, data, built, policy, freeze, stopwatch, precision, val, test, calibration)
-    metrics["best_epoch"] = int(checkpoint["epoch"]) + 1
-    metrics["epochs"] = trainer.current_epoch
-    metrics["commit"] = commit
-    metrics["cache"] = cfg.cache.mode if prefix else "off"
-    metrics["cache_views"] = (cfg.cache.views or 0) if plan.cut_epochs and not data.augmentation.is_identity else 0
-    metrics["cache_fill_seconds"] = round(prefix.fill_seconds, 2) if prefix else 0.0
-    metrics["cache_saved_seconds"] = round(prefix.saved_seconds(trainer.current_epoch), 2) if prefix else 0.0
+    scored = Scored.of(test, data.manifest, data.groups, data.split.name)
+    figures, val_figures = measured(scored, calibration.parameters), measure(val)
+    record = _record(
+        cfg,
+        figures,
+        data,
+        built,
+        [stage for stage in network.stage_names if stage in policy.trained_within(cfg.trainer.max_epochs)],
+        val=val_figures,
+        val_images=len(val.labels),
+        test_images=len(test.labels),
+        frozen_unchanged=freeze.before == freeze.after,
+        precision=precision,
+        seconds=round(stopwatch.elapsed_seconds, 2),
+        train_seconds=round(stopwatch.train_seconds, 2),
+        images_per_second=round(stopwatch.images / stopwatch.train_seconds, 1) if stopwatch.train_seconds else 0.0,
+        best_epoch=int(checkpoint["epoch"]) + 1,
+        epochs=trainer.current_epoch,
+        commit=commit,
+        cache=cfg.cache.mode if prefix else "off",
+        cache_views=(cfg.cache.views or 0) if plan.cut_epochs and not data.augmentation.is_identity else 0,
+        cache_fill_seconds=round(prefix.fill_seconds, 2) if prefix else 0.0,
+        cache_saved_seconds=round(prefix.saved_seconds(trainer.current_epoch), 2) if prefix else 0.0,
+    )
     if trainer.is_global_zero:
-        _write(run_dir, data, test, built, policy, cfg, freeze, calibration, metrics)
-        dashboard.summarise(trainer, data, test, metrics)
+        hashed = [
+            replace(
+                row,
+                sha256_before=freeze.before.get(row.stage, ""),
+                sha256_after=freeze.after.get(row.stage, ""),
+            )
+            for row in _stage_rows(built, policy, cfg)
+        ]
+        _write(run_dir, data, scored, hashed, calibration, record)
+        dashboard.summarise(trainer, data, test, record.flat())
         write_run_page(run_dir, cfg, data)
-        tables.print_result(metrics, run_dir)
-    return Result(metrics, run_dir)
+        tables.print_result(record.flat(), run_dir)
+    return Result(record, run_dir)
 
 
 def _refuse_frozen_noise(cfg: DictConfig, policy: FreezePolicy) -> None:
@@ -189,7 +211,7 @@ def _strategy(cfg: DictConfig, policy: FreezePolicy) -> Any:
     return DDPStrategy(find_unused_parameters=moves)
 
 
-def _stage_rows(built: BuiltNetwork, policy: FreezePolicy, cfg: DictConfig) -> list[tables.StageRow]:
+def _stage_rows(built: BuiltNetwork, policy: FreezePolicy, cfg: DictConfig) -> list[StageRow]:
     network = built.network
     rates = stage_learning_rates(network, cfg.optimizer)
     rows = []
@@ -199,7 +221,7 @@ def _stage_rows(built: BuiltNetwork, policy: FreezePolicy, cfg: DictConfig) -> l
             isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for o in network.modules_of(stage) for m in o.modules()
         )
         rows.append(
-            tables.StageRow(
+            StageRow(
                 stage=stage,
                 parameters=parameter_count(network.parameters_of(stage)),
                 trained_from_epoch=epochs[0] + 1 if epochs else None,
@@ -210,81 +232,55 @@ def _stage_rows(built: BuiltNetwork, policy: FreezePolicy, cfg: DictConfig) -> l
     return rows
 
 
-def _metrics(
+def _record(
     cfg: DictConfig,
+    figures: Measured,
     data: SignDataModule,
     built: BuiltNetwork,
-    policy: FreezePolicy,
-    freeze: FreezeSchedule,
-    stopwatch: Stopwatch,
-    precision: str,
-    val: Predictions,
-    test: Predictions,
-    calibration: FittedCalibration,
-) -> dict[str, Any]:
+    trained: list[str],
+    **further: Any,
+) -> RunRecord:
+    """What the run measured and what it was; `trained` are the stages that were, from input to head."""
     split: Split = data.split
-    trained = [s for s in built.network.stage_names if s in policy.trained_within(cfg.trainer.max_epochs)]
-    return {
-        **measured(data, test, calibration.parameters),
-        **{f"val/{name}": value for name, value in val.scores().items()},
-        "split": split.name,
-        "holdout": ",".join(split.holdout),
-        "validation": ",".join(split.validation),
-        "validation_rule": split.validation_rule,
-        "split_notes": " ".join(split.notes),
-        "leaked_test_percent": round(100 * split.leaked_share, 2),
-        "sources": ",".join(cfg.datamodule.sources),
-        "train_images": len(split.train),
-        "val_images": len(val.labels),
-        "test_images": len(test.labels),
-        "left_out_images": sum(not finding.kept for finding in data.findings),
-        "model": cfg.model.get("name", cfg.model.family),
-        "weights": built.weights,
-        "freeze": cfg.freeze.policy,
-        "stages_trained": len(trained),
-        "stages_trained_names": "+".join(trained),
-        "parameters": parameter_count(built.network),
-        "parameters_trained": sum(parameter_count(built.network.parameters_of(stage)) for stage in trained),
-        "frozen_unchanged": freeze.before == freeze.after,
-        "augmentation": cfg.augmentation.name,
-        "image_size_px": cfg.datamodule.image_size_px,
-        "batch_size": cfg.datamodule.batch_size,
-        "seed": cfg.seed,
-        "split_seed": cfg.split.seed,
-        "precision": precision,
-        "seconds": round(stopwatch.elapsed_seconds, 2),
-        "train_seconds": round(stopwatch.train_seconds, 2),
-        "images_per_second": round(stopwatch.images / stopwatch.train_seconds, 1) if stopwatch.train_seconds else 0.0,
-        "machine": hardware.machine(),
-    }
+    return RunRecord(
+        **figures,
+        split=split.name,
+        holdout=tuple(split.holdout),
+        validation=tuple(split.validation),
+        validation_rule=split.validation_rule,
+        split_notes=" ".join(split.notes),
+        leaked_test_percent=round(100 * split.leaked_share, 2),
+        sources=tuple(cfg.datamodule.sources),
+        train_images=len(split.train),
+        left_out_images=sum(not finding.kept for finding in data.findings),
+        model=cfg.model.get("name", cfg.model.family),
+        weights=built.weights,
+        freeze=cfg.freeze.policy,
+        stages_trained=len(trained),
+        stages_trained_names=tuple(trained),
+        parameters=parameter_count(built.network),
+        parameters_trained=sum(parameter_count(built.network.parameters_of(stage)) for stage in trained),
+        augmentation=cfg.augmentation.name,
+        image_size_px=cfg.datamodule.image_size_px,
+        batch_size=cfg.datamodule.batch_size,
+        seed=cfg.seed,
+        split_seed=cfg.split.seed,
+        machine=hardware.machine(),
+        **further,
+    )
 
 
 def _write(
     run_dir: Path,
     data: SignDataModule,
-    test: Predictions,
-    built: BuiltNetwork,
-    policy: FreezePolicy,
-    cfg: DictConfig,
-    freeze: FreezeSchedule,
+    scored: Scored,
+    stages: list[StageRow],
     calibration: FittedCalibration,
-    metrics: dict[str, Any],
+    record: RunRecord,
 ) -> None:
-    write_json(run_dir / run_folder.CALIBRATION, calibration.contents())
-    write_predictions(run_dir / run_folder.PREDICTIONS, data, test, calibration.parameters)
-    write_scores(run_dir, data, test)
-    write_csv(
-        run_dir / run_folder.STAGES,
-        ("stage", "parameters", "trained_from_epoch", "batch_norms", "learning_rate", "sha256_before", "sha256_after"),
-        (
-            (*row.values(), freeze.before.get(row.stage, ""), freeze.after.get(row.stage, ""))
-            for row in _stage_rows(built, policy, cfg)
-        ),
-    )
-    write_csv(
-        run_dir / run_folder.FINDINGS,
-        ("file", "source", "reason", "kept"),
-        ((f.file, f.source, f.reason, f.kept) for f in data.findings),
-    )
+    calibration.write(run_dir)
+    write_tables(run_dir, scored, calibration.parameters)
+    write_rows(run_dir / run_folder.STAGES, StageRow, stages)
+    write_rows(run_dir / run_folder.FINDINGS, Finding, data.findings)
     # Last, since a folder with metrics.json is a finished run.
-    write_json(run_dir / run_folder.METRICS, metrics)
+    record.write(run_dir / run_folder.METRICS)
