@@ -10,6 +10,7 @@ from pathlib import Path
 
 from src.errors import UserError
 from src.importing import imports
+from src.runs.folder import EVALUATIONS
 from src.settings.composition import evaluation_config, evaluation_name, recorded_config, speaking_plainly
 
 
@@ -28,8 +29,11 @@ def main(arguments: list[str]) -> None:
 
     with imports():
         from src.learning.rescoring import evaluate
+        from src.reports.tables import print_evaluation
 
-    evaluate(run, cfg, evaluation_name(overrides), recorded_config(run))
+    name = evaluation_name(overrides)
+    record = evaluate(run, cfg, name, recorded_config(run))
+    print_evaluation(record.flat(), run / EVALUATIONS / f"{name}.json")
 
 
 if __name__ == "__main__":

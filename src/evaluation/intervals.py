@@ -1,7 +1,7 @@
 """How far a figure could have come out otherwise: 95 % intervals by drawing whole people, or whole bursts, again.
 
 Frames of one burst are one observation, whatever their number, so frames are never drawn singly. What is drawn is what
-the protocol promises: where the tested people were not trained on (`NEW_PEOPLE`) and there are enough of them, signers,
+the protocol promises: where the tested people were not trained on and there are enough of them, signers,
 and the interval speaks for other people; where they were, near-duplicate groups, and it speaks for other pictures of
 the same people.
 
@@ -18,6 +18,8 @@ import numpy as np
 from scipy import stats
 
 from src.evaluation.metrics import handshapes
+from src.evaluation.promises import has_new_people
+from src.runs.tables import GroupScore
 
 CONFIDENCE = 0.95
 # With four units the percentile that is asked for (0.0001) is rarer than the rarest draw (4⁻⁴ = 0.004: one unit four
@@ -25,8 +27,7 @@ CONFIDENCE = 0.95
 FEWEST_UNITS = 5
 
 SIGNERS, GROUPS = "signers", "near-duplicate groups"
-# Protocols whose test set is not promised to show the people of training.
-NEW_PEOPLE = ("signer", "source", "everything")
+WITH_INTERVALS = ("accuracy", "handshape_accuracy")
 
 _DRAWS = 10_000
 _DRAWS_OF_MANY = 2_000  # the percentiles of many units lie where this many draws are plenty
@@ -51,55 +52,28 @@ class Units:
     note: str
 
 
-@dataclass(frozen=True)
-class GroupScore:
-    """The accuracy on one signer's or one source's images, with its interval where one can be given.
-
-    Attributes:
-        kind: "signer" or "source".
-        name: as `split.holdout` takes it.
-        images: tested.
-        accuracy: in [0, 1].
-        low, high: the 95 % interval; None where there are too few units, or all answers are right or all wrong.
-        unit, units: what was drawn again, and how many there are; "" for too few.
-    """
-
-    kind: str
-    name: str
-    images: int
-    accuracy: float
-    low: float | None
-    high: float | None
-    unit: str
-    units: int
-
-
-def units_of(signers: np.ndarray, groups: np.ndarray | None, split: str) -> Units:
+def units_of(signers: np.ndarray, groups: np.ndarray, split: str) -> Units:
     """What to draw again for the images of one test set.
 
     Args:
         signers: `(images,) str`, "" where unknown.
-        groups: `(images,) int64` near-duplicate groups, or None where they are not known.
+        groups: `(images,) int64` near-duplicate groups.
         split: the protocol.
     """
     names, of_image = np.unique(np.asarray(signers, dtype=str), return_inverse=True)
-    known = len(names) - int("" in names)
-    if split in NEW_PEOPLE and "" not in names and known >= FEWEST_UNITS:
+    known, new_people = len(names) - int("" in names), has_new_people(split)
+    if new_people and "" not in names and known >= FEWEST_UNITS:
         note = f"95 % interval over {known} signers, whole people drawn again."
         return Units(SIGNERS, of_image, known, note)
     who = (
         f"split={split} tests the people that were trained on"
-        if split not in NEW_PEOPLE
+        if not new_people
         else "the images of the test set name no signer"
         if not known
         else f"the test set names {known} {'signer' if known == 1 else 'signers'}, fewer than {FEWEST_UNITS}"
         if "" not in names
         else "part of the test set names no signer"
     )
-    if groups is None:
-        return Units(
-            "", np.zeros(len(signers), np.int64), 0, f"No interval: {who}, and its near-duplicates are unknown."
-        )
     ids, of_image = np.unique(np.asarray(groups), return_inverse=True)
     if len(ids) < FEWEST_UNITS:
         count = f"{len(ids)} {'group' if len(ids) == 1 else 'groups'} of near-duplicates"
@@ -112,7 +86,7 @@ def units_of(signers: np.ndarray, groups: np.ndarray | None, split: str) -> Unit
 
 
 def intervals(labels: np.ndarray, predicted: np.ndarray, units: Units) -> dict[str, tuple[float, float]]:
-    """95 % intervals of `accuracy` and `handshape_accuracy`, or {} where `units` has no name.
+    """95 % intervals of `WITH_INTERVALS`, to six digits, or {} where `units` has no name.
 
     Macro F1 gets none: a draw loses whole signs of few units, so that nearly all drawn values lie below the figure.
     Nor does a share of 0 or 1: all draws are the same, which does not mean that it is certain.
@@ -124,8 +98,12 @@ def intervals(labels: np.ndarray, predicted: np.ndarray, units: Units) -> dict[s
         return {}
     hits = np.stack([labels == predicted, handshapes(labels) == handshapes(predicted)], axis=1)
     low, high = _share_interval(hits, units)
-    names = ("accuracy", "handshape_accuracy")
-    return {name: (float(low[i]), float(high[i])) for i, name in enumerate(names) if low[i] < high[i]}
+    ends = zip(low.tolist(), high.tolist(), strict=True)
+    return {
+        name: (round(first, 6), round(last, 6))
+        for name, (first, last) in zip(WITH_INTERVALS, ends, strict=True)
+        if first < last
+    }
 
 
 def group_scores(
@@ -133,7 +111,7 @@ def group_scores(
     predicted: np.ndarray,
     signers: np.ndarray,
     sources: np.ndarray,
-    groups: np.ndarray | None,
+    groups: np.ndarray,
     split: str,
 ) -> list[GroupScore]:
     """The accuracy of every signer, then of every source, the best first.
@@ -142,21 +120,21 @@ def group_scores(
         labels, predicted: `(images,) int64` class indices.
         signers: `(images,) str` as `source:signer`, "" where unknown.
         sources: `(images,) str`.
-        groups: `(images,) int64` near-duplicate groups, or None.
+        groups: `(images,) int64` near-duplicate groups.
         split: the protocol.
     """
-    right = labels == predicted
+    correct = labels == predicted
     scores: list[GroupScore] = []
     for kind, names in (("signer", np.asarray(signers, dtype=str)), ("source", np.asarray(sources, dtype=str))):
         ranked = []
         for name in sorted(set(names) - {""}):
             chosen = np.flatnonzero(names == name)
             # Within one signer only pictures can be drawn again, within a source its signers where they suffice.
-            units = units_of(signers[chosen], groups[chosen] if groups is not None else None, split)
+            units = units_of(signers[chosen], groups[chosen], split)
             low = high = None
-            if units.name and 0 < right[chosen].mean() < 1:
-                low, high = (float(end[0]) for end in _share_interval(right[chosen, None], units))
-            accuracy = float(right[chosen].mean())
+            if units.name and 0 < correct[chosen].mean() < 1:
+                low, high = (float(end[0]) for end in _share_interval(correct[chosen, None], units))
+            accuracy = float(correct[chosen].mean())
             ranked.append(GroupScore(kind, name, len(chosen), accuracy, low, high, units.name, units.count))
         scores += sorted(ranked, key=lambda score: (-score.accuracy, -score.images, score.name))
     return scores

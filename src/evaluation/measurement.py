@@ -1,87 +1,107 @@
 """What is measured on a test set, and the tables that are kept of it."""
 
-from dataclasses import astuple, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
-from src.data.datamodule import SignDataModule
-from src.evaluation.intervals import GroupScore, group_scores, intervals, units_of
-from src.evaluation.metrics import ClassScore, calibration_error, class_scores
+from src.data.manifest import Manifest
+from src.evaluation.calibration import measured_calibration
+from src.evaluation.intervals import WITH_INTERVALS, group_scores, intervals, units_of
+from src.evaluation.metrics import class_scores, measure
 from src.evaluation.predictions import Predictions
-from src.runs import folder as run_folder
-from src.runs.folder import Calibration
-from src.signs.labels import SIGNS
-from src.storage.files import write_csv
-
-# `probability` is that of the prediction after temperature scaling, `uncalibrated` the softmax's own.
-PREDICTION_COLUMNS = ("path", "source", "signer", "group", "label", "prediction", "probability", "uncalibrated")
+from src.runs.calibration import Calibration
+from src.runs.folder import CLASSES, GROUPS, PREDICTIONS
+from src.runs.tables import ClassScore, GroupScore, PredictionTable, write_predictions, write_rows
 
 
-def measured(data: SignDataModule, test: Predictions, calibration: Calibration | None) -> dict[str, Any]:
-    """The figures of a test set, flat: scores, their 95 % intervals, and what calibration does to the probabilities.
+@dataclass(frozen=True)
+class Scored:
+    """A test set with what a network said of it; every array has an entry an image, in the order of the predictions.
+
+    Attributes:
+        predictions: what the network said.
+        paths: of the images within their sources.
+        sources: `(images,) str`.
+        signers: `(images,) str` as `source:signer`, "" where unknown.
+        groups: `(images,) int64` near-duplicate groups.
+        split: the name of the protocol.
+    """
+
+    predictions: Predictions
+    paths: list[str]
+    sources: np.ndarray
+    signers: np.ndarray
+    groups: np.ndarray
+    split: str
+
+    @classmethod
+    def of(cls, predictions: Predictions, manifest: Manifest, groups: np.ndarray, split: str) -> "Scored":
+        """The tested images of a manifest; `groups` are those of the whole manifest."""
+        tested = manifest.subset(predictions.indices)
+        paths = [record.key for record in tested]
+        return cls(predictions, paths, tested.sources, tested.signers, groups[predictions.indices], split)
+
+
+class Measured(TypedDict):
+    """The fields of a `Record` that are measured."""
+
+    test: dict[str, float | None]
+    intervals: dict[str, tuple[float, float] | None]
+    interval_unit: str
+    interval_units: int
+    interval_note: str
+    temperature: float | None
+    abstain_below: float | None
+
+
+def measured(scored: Scored, calibration: Calibration | None) -> Measured:
+    """The figures of a test set, their 95 % intervals, and what calibration does to the probabilities.
 
     Args:
         calibration: the run's; None for a run that has none, whose calibrated figures are then None.
     """
-    signers = data.manifest.signers[test.indices]
-    units = units_of(signers, data.groups[test.indices], data.split.name)
+    test = scored.predictions
+    units = units_of(scored.signers, scored.groups, scored.split)
     ends = intervals(test.labels, test.predicted, units)
-    figures: dict[str, Any] = {f"test/{name}": value for name, value in test.scores().items()}
-    for name in ("accuracy", "handshape_accuracy"):
-        low, high = ends.get(name, (None, None))
-        figures[f"test/{name}_ci_low"] = None if low is None else round(low, 6)
-        figures[f"test/{name}_ci_high"] = None if high is None else round(high, 6)
     note = units.note
     if units.name and "accuracy" not in ends:
-        note = f"No interval: all answers are {'right' if test.right.all() else 'wrong'}, so every draw is the same."
-    unit = units.name if "accuracy" in ends else "none"
-    figures |= {"interval_unit": unit, "interval_units": units.count, "interval_note": note}
-    return figures | _calibrated(test, calibration)
-
-
-def _calibrated(test: Predictions, calibration: Calibration | None) -> dict[str, Any]:
-    names = ("test/loss_calibrated", "test/ece_calibrated", "test/answered_share", "test/answered_accuracy")
-    if calibration is None:
-        return {"temperature": None, "abstain_below": None} | dict.fromkeys(names)
-    tempered = test.tempered(calibration.temperature)
-    answered = tempered.confidence >= calibration.abstain_below
-    values = (
-        tempered.loss(),
-        round(calibration_error(tempered.confidence, test.right), 6),
-        round(float(answered.mean()), 6),
-        round(float(test.right[answered].mean()), 6) if answered.any() else None,
+        count = "all" if test.correct.all() else "none"
+        note = f"No interval: {count} of the predictions are correct, so every draw is the same."
+    return Measured(
+        test={**measure(test), **measured_calibration(test, calibration)},
+        intervals={name: ends.get(name) for name in WITH_INTERVALS},
+        interval_unit=units.name if "accuracy" in ends else "none",
+        interval_units=units.count,
+        interval_note=note,
+        temperature=calibration.temperature if calibration else None,
+        abstain_below=calibration.abstain_below if calibration else None,
     )
-    chosen = {"temperature": calibration.temperature, "abstain_below": calibration.abstain_below}
-    return chosen | dict(zip(names, values, strict=True))
 
 
-def write_predictions(file: Path, data: SignDataModule, test: Predictions, calibration: Calibration | None) -> None:
-    """One row an image, `PREDICTION_COLUMNS`; without a calibration the two probabilities are the same."""
+def write_tables(folder: Path, scored: Scored, calibration: Calibration | None, name: str = "") -> None:
+    """Every prediction, how every sign was read, and the accuracy of every signer and source.
+
+    Args:
+        folder: where they go.
+        calibration: of the probabilities; None leaves them as they are.
+        name: of another test than the run's own: the tables are `<name>.csv`, `<name>.classes.csv` and so on.
+    """
+    test = scored.predictions
     tempered = test.tempered(calibration.temperature) if calibration else test
-    rows = []
-    for index, label, predicted, probability, uncalibrated in zip(
-        test.indices, test.labels, test.predicted, tempered.confidence, test.confidence, strict=True
-    ):
-        record = data.manifest[int(index)]
-        group = int(data.groups[index])
-        known = (record.key, record.source, record.signer, group, SIGNS[label], SIGNS[predicted])
-        rows.append((*known, f"{probability:.6f}", f"{uncalibrated:.6f}"))
-    write_csv(file, PREDICTION_COLUMNS, rows)
-
-
-def write_scores(folder: Path, data: SignDataModule, test: Predictions, prefix: str = "") -> None:
-    """`classes.csv`, how every sign was read, and `groups.csv`, the accuracy of every signer and source."""
-    classes = class_scores(test.labels, test.predicted)
-    _write(folder / f"{prefix}{run_folder.CLASSES}", ClassScore, classes)
-    signers, sources = data.manifest.signers[test.indices], data.manifest.sources[test.indices]
-    groups = group_scores(test.labels, test.predicted, signers, sources, data.groups[test.indices], data.split.name)
-    _write(folder / f"{prefix}{run_folder.GROUPS}", GroupScore, groups)
-
-
-def _write(file: Path, kind: type, scores: list[Any]) -> None:
-    def plain(value: Any) -> Any:
-        return round(value, 6) if isinstance(value, float | np.floating) else value
-
-    write_csv(file, [column.name for column in fields(kind)], ([plain(v) for v in astuple(s)] for s in scores))
+    table = PredictionTable(
+        paths=scored.paths,
+        sources=scored.sources,
+        signers=scored.signers,
+        groups=scored.groups,
+        labels=test.labels,
+        predicted=test.predicted,
+        probability=tempered.confidence,
+        uncalibrated=test.confidence,
+    )
+    write_predictions(folder / (f"{name}.csv" if name else PREDICTIONS), table)
+    before = f"{name}." if name else ""
+    write_rows(folder / f"{before}{CLASSES}", ClassScore, class_scores(test.labels, test.predicted))
+    scores = group_scores(test.labels, test.predicted, scored.signers, scored.sources, scored.groups, scored.split)
+    write_rows(folder / f"{before}{GROUPS}", GroupScore, scores)

@@ -11,6 +11,7 @@ import numpy as np
 
 from src.errors import UserError
 from src.runs import folder as run_folder
+from src.runs.calibration import read_calibration
 from src.settings.composition import recorded_config
 from src.signs.labels import DIGITS, INDEX_OF, LETTERS, NUM_SIGNS, SIGNS, sign_index
 from src.sources.decoding import FITS, Fit
@@ -147,7 +148,7 @@ class RunRecognizer(Recognizer):
 
 def _about_run(run: Path, cfg: Any) -> About:
     record: Mapping[str, Any] = run_folder.read_metrics(run) if (run / run_folder.METRICS).is_file() else {}
-    calibration = run_folder.read_calibration(run)
+    calibration = read_calibration(run)
     temperature, abstain_below = (calibration.temperature, calibration.abstain_below) if calibration else (1.0, None)
     notes = []
     if not record:

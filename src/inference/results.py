@@ -14,6 +14,7 @@ from src.evaluation.promises import leak
 from src.inference.pictures import PictureReading
 from src.inference.recognizer import About, ranked
 from src.inference.spelling import Letter
+from src.runs.record import Record
 from src.storage.files import write_csv, write_json
 
 NOT_SURE = "not sure"
@@ -38,7 +39,8 @@ def print_about(about: About, console: Console) -> None:
     if record:
         holdout = f" with {record['holdout']} held out" if record.get("holdout") else ""
         accuracy = record.get("test/accuracy")
-        protocol = f": {accuracy:.1%} on {record.get('sources')}, split={record.get('split')}{holdout}{leak(record)}"
+        leaked = leak(Record.from_flat(record))
+        protocol = f": {accuracy:.1%} on {record.get('sources')}, split={record.get('split')}{holdout}{leaked}"
     console.print(f"{about.name}{protocol}", style="bold", markup=False, highlight=False, soft_wrap=True)
     for note in about.notes:
         console.print(f"  [yellow]note[/] {escape(note)}", highlight=False, soft_wrap=True)

@@ -6,7 +6,7 @@ import numpy as np
 from omegaconf import DictConfig
 
 from src.data.datamodule import SignDataModule
-from src.runs import folder as run_folder
+from src.runs.tables import read_split
 
 
 def run_images(run: Path, cfg: DictConfig) -> tuple[SignDataModule, np.ndarray, np.ndarray]:
@@ -17,6 +17,6 @@ def run_images(run: Path, cfg: DictConfig) -> tuple[SignDataModule, np.ndarray, 
     """
     data = SignDataModule(cfg)
     data.prepare()
-    part_of = run_folder.read_split(run)
+    part_of = read_split(run)
     parts = np.array([part_of.get(record.name, "") for record in data.manifest])
     return data, np.flatnonzero(parts == "test"), np.flatnonzero(parts == "train")

@@ -22,7 +22,8 @@ _GRID_IMAGES = 24
 # What the HPARAMS tab offers as columns: the settings that a study varies.
 _HPARAMS = (
     "seed", "model.name", "model.weights", "freeze.k", "optimizer.lr", "optimizer.layer_decay",
-    "optimizer.weight_decay", "augmentation.name", "datamodule.image_size_px", "datamodule.batch_size", "trainer.max_epochs", "label_smoothing",
+    "optimizer.weight_decay", "augmentation.name", "datamodule.image_size_px", "datamodule.batch_size",
+    "trainer.max_epochs", "label_smoothing",
 )  # fmt: skip
 
 

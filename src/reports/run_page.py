@@ -14,6 +14,7 @@ from src.reports import pages
 from src.reports.charts import Series, confusion_chart, line_chart, percent, reliability_chart, whisker
 from src.reports.examples import Answers, read_answers
 from src.runs import folder as run_folder
+from src.runs.record import Record
 from src.signs.labels import LOOK_ALIKES, SIGNS
 
 _PAIRS, _PAIR_IMAGES, _EXPLAINED = 6, 3, 6
@@ -64,9 +65,8 @@ def write(run: Path, album: Album | None, without_pictures: str = "") -> Path:
     right = answers.right
     file = run / run_folder.REPORT
     stages = run_folder.read_rows(run / run_folder.STAGES)
-    groups = group_scores(
-        answers.labels, answers.predicted, answers.signers, answers.sources, answers.groups, metrics["split"]
-    )
+    bursts = np.arange(len(answers.labels)) if answers.groups is None else answers.groups
+    groups = group_scores(answers.labels, answers.predicted, answers.signers, answers.sources, bursts, metrics["split"])
     values = {
         "title": _title(metrics, len(stages)),
         "run": run.name,
@@ -109,8 +109,8 @@ def _box(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
             f"seed={metrics['seed']}.",
         ),
         ("On", f"{metrics['sources'].replace(',', ', ')}: {metrics['train_images']:,} images for training, {val}."),
-        ("Tested on", f"{tested(metrics)}."),
-        ("What the figure promises", promise(metrics)),
+        ("Tested on", f"{tested(Record.from_flat(metrics))}."),
+        ("What the figure promises", promise(Record.from_flat(metrics))),
     ]
 
 

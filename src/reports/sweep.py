@@ -12,8 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from src.reports import sweep_page
+from src.reports.flat_sweeps import Configuration, leak_range, lines_of, read_sweep, trained_stages
 from src.runs.folder import REPORT
-from src.runs.sweeps import Configuration, leak_range, lines_of, mean_sd, read_sweep, trained_stages
+from src.runs.sweeps import mean_sd
 from src.storage.files import replacing_whole, write_text
 
 TABLE = "sweep.csv"

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from src.reports.charts import COLOURS, Series, line_chart, number, percent
+from src.reports.flat_sweeps import Configuration, Line, lines_of, read_sweep, trained_stages
 from src.reports.pages import write_page
-from src.runs.sweeps import Configuration, Line, lines_of, mean_sd, read_sweep, trained_stages
+from src.runs.sweeps import mean_sd
 
 _COLUMNS = {"accuracy": "accuracy", "f1": "macro F1", "handshape": "handshape", "ece": "calibration error"}
 

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,8 @@ from src.data.manifest import Manifest
 from src.data.split import PARTS, Split
 from src.evaluation.promises import leak
 from src.runs.folder import REPORT
+from src.runs.record import Record
+from src.runs.tables import StageRow
 
 _SHOWN_FIGURES = (
     ("accuracy", "accuracy"),
@@ -22,30 +23,6 @@ _SHOWN_FIGURES = (
     ("accuracy_top3", "top-3 accuracy"),
     ("handshape_accuracy", "accuracy, look-alikes as one"),
 )
-
-
-@dataclass(frozen=True)
-class StageRow:
-    """One stage in the table before training.
-
-    Attributes:
-        stage: its name.
-        parameters: scalar weights in it.
-        trained_from_epoch: the first epoch (from 1) that trains it, or None if it stays frozen.
-        batch_norms: batch-norm layers in it.
-        learning_rate: before the schedule; 0 for a frozen stage.
-    """
-
-    stage: str
-    parameters: int
-    trained_from_epoch: int | None
-    batch_norms: int
-    learning_rate: float
-
-    def values(self) -> tuple[Any, ...]:
-        """The fields in order, `frozen` for a stage that never learns."""
-        stage, parameters, epoch, norms, rate = astuple(self)
-        return stage, parameters, "frozen" if epoch is None else epoch, norms, f"{rate:.3g}"
 
 
 def _table(title: str) -> Table:
@@ -167,7 +144,7 @@ def print_evaluation(metrics: Mapping[str, Any], file: Path, console: Console | 
 def protocol(metrics: Mapping[str, Any]) -> str:
     """The protocol that a run's figures were taken by, in a line, with what it leaks."""
     holdout = f" with {metrics['holdout']} held out" if metrics["holdout"] else ""
-    return f"Result on {metrics['sources']}, split={metrics['split']}{holdout}{leak(metrics)}"
+    return f"Result on {metrics['sources']}, split={metrics['split']}{holdout}{leak(Record.from_flat(metrics))}"
 
 
 def _interval(metrics: Mapping[str, Any]) -> str:

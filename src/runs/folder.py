@@ -1,9 +1,8 @@
-"""What a run leaves on disk, and how it is read back: the only thing that other doors know about a run."""
+"""What the files of a run's folder are called, why a run failed, and which code is running."""
 
 import csv
 import json
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,88 +27,14 @@ BEST = f"{CHECKPOINTS}/best.ckpt"
 LAST = f"{CHECKPOINTS}/last.ckpt"
 
 
-def read_metrics(run: Path) -> dict[str, Any]:
-    """The figures of a finished run.
-
-    Raises:
-        UserError: the folder is no run's, or the run has not finished.
-    """
-    file = run / METRICS
-    if not file.is_file():
-        if (run / LAST).is_file():
-            raise UserError(f"{run} has not finished: python -m src.train resume={run} goes on with it.")
-        raise UserError(f"{run} is not the folder of a finished run: it holds no {METRICS}.")
-    return json.loads(file.read_text(encoding="utf-8"))
-
-
-def read_split(run: Path) -> dict[str, str]:
-    """Image name (`source/key`) → the part (`train`, `val` or `test`) that it had in this run.
-
-    Raises:
-        UserError: the folder holds no split.csv.
-    """
-    file = run / SPLIT
-    if not file.is_file():
-        raise UserError(f"{run} is not a run's folder: it holds no {SPLIT}.")
-    with file.open(newline="", encoding="utf-8") as stream:
-        return {row["image"]: row["part"] for row in csv.DictReader(stream)}
-
-
-def read_evaluations(run: Path) -> list[dict[str, Any]]:
-    """The figures of each test that a finished run was put to beside its own, by name.
-
-    Raises:
-        UserError: a file is damaged.
-    """
-    found = []
-    for file in sorted((run / EVALUATIONS).glob("*.json")):
-        if file.stem == AS_TRAINED:
-            continue
-        try:
-            found.append(dict(json.loads(file.read_text(encoding="utf-8"))))
-        except (ValueError, TypeError):
-            raise UserError(f"{file} is damaged: remove it, and score the run there again.") from None
-    return found
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """What makes a run's probabilities mean what they say.
-
-    Attributes:
-        temperature: divides the logits before the softmax; > 0.
-        abstain_below: an answer less probable than this, after the temperature, is "not sure"; 0 withholds none.
-    """
-
-    temperature: float
-    abstain_below: float
-
-
-def read_calibration(run: Path) -> Calibration | None:
-    """A run's calibration, or None for a run of an earlier version, which has none.
-
-    Raises:
-        UserError: the file is damaged.
-    """
-    file = run / CALIBRATION
+def read_failure(run: Path) -> str | None:
+    """Why a run failed, in a line; None for one that did not, or not yet."""
+    file = run / FAILURE_FILE
     if not file.is_file():
         return None
-    try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-        calibration = Calibration(float(values["temperature"]), float(values["abstain_below"]))
-    except (ValueError, TypeError, KeyError):
-        raise UserError(f"{file} is damaged: it should hold the numbers temperature and abstain_below.") from None
-    if not (0 < calibration.temperature < float("inf") and 0 <= calibration.abstain_below <= 1):
-        raise UserError(f"{file} is damaged: temperature must be above 0 and abstain_below between 0 and 1.")
-    return calibration
-
-
-def read_rows(file: Path) -> list[dict[str, str]]:
-    """A table that a run left, one mapping a row; [] where the run has no such table."""
-    if not file.is_file():
-        return []
-    with file.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
-        return list(csv.DictReader(stream))
+    lines = file.read_text(encoding="utf-8").strip().splitlines() or ["no reason given"]
+    # A traceback says what happened in its last line, a sentence for the user in its first.
+    return lines[-1 if lines[0].startswith("Traceback") else 0]
 
 
 def commit() -> str:
@@ -126,3 +51,45 @@ def commit() -> str:
         return git("rev-parse", "--short=12", "HEAD") + ("+changes" if changed else "")
     except (OSError, subprocess.SubprocessError):
         return "unknown"
+
+
+# What follows is for callers that are not yet on src.runs.record and src.runs.tables; it goes with the last of them.
+
+
+def read_metrics(run: Path) -> dict[str, Any]:
+    """The figures of a finished run, unchecked.
+
+    Raises:
+        UserError: the folder is no run's, or the run has not finished.
+    """
+    file = run / METRICS
+    if not file.is_file():
+        if (run / LAST).is_file():
+            raise UserError(f"{run} has not finished: python -m src.train resume={run} goes on with it.")
+        raise UserError(f"{run} is not the folder of a finished run: it holds no {METRICS}.")
+    return dict(json.loads(file.read_text(encoding="utf-8")))
+
+
+def read_evaluations(run: Path) -> list[dict[str, Any]]:
+    """The figures of each test that a finished run was put to beside its own, by name, unchecked.
+
+    Raises:
+        UserError: a file is damaged.
+    """
+    found = []
+    for file in sorted((run / EVALUATIONS).glob("*.json")):
+        if file.stem == AS_TRAINED:
+            continue
+        try:
+            found.append(dict(json.loads(file.read_text(encoding="utf-8"))))
+        except (ValueError, TypeError):
+            raise UserError(f"{file} is damaged: remove it, and score the run there again.") from None
+    return found
+
+
+def read_rows(file: Path) -> list[dict[str, str]]:
+    """A table that a run left, one mapping a row; [] where the run has no such table."""
+    if not file.is_file():
+        return []
+    with file.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
+        return list(csv.DictReader(stream))

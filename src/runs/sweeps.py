@@ -1,7 +1,7 @@
-"""The runs of a multirun folder, gathered into configurations that differ in their seed alone, and these into lines."""
+"""The runs of a multirun folder, gathered into configurations that differ in their seed alone."""
 
-import json
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +10,8 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from src.errors import UserError
-from src.evaluation.promises import line_name, promise
-from src.runs.folder import FAILURE_FILE, METRICS
+from src.runs.folder import METRICS, read_failure
+from src.runs.record import RunRecord, read_run
 
 
 @dataclass
@@ -20,13 +20,13 @@ class Configuration:
 
     Attributes:
         settings: what was varied, `key=value`, without the seed.
-        runs: metrics of the finished runs.
-        failed: folder name → first line of the error.
-        unfinished: names of folders with neither metrics nor an error.
+        runs: records of the finished runs.
+        failed: folder name → why, in a line.
+        unfinished: names of folders with neither a record nor an error.
     """
 
     settings: dict[str, str]
-    runs: list[dict[str, Any]] = field(default_factory=list)
+    runs: list[RunRecord] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     unfinished: list[str] = field(default_factory=list)
 
@@ -35,33 +35,37 @@ class Configuration:
         """The settings in a line."""
         return " ".join(f"{key}={value}" for key, value in self.settings.items()) or "as configured"
 
-    def values(self, figure: str) -> list[float]:
-        """One figure of every finished run."""
-        return [float(run[figure]) for run in self.runs]
+    def values(self, key: str) -> list[float]:
+        """One figure, such as `test/accuracy` or `train_seconds`, of every finished run that has it."""
+        return [value for run in self.runs if (value := run.figure(key)) is not None]
 
     @property
     def seconds(self) -> list[float]:
         """What every finished run took, less filling the cache: whichever run comes first does that for the others."""
-        return [float(run["seconds"]) - float(run.get("cache_fill_seconds", 0.0)) for run in self.runs]
+        return [run.seconds - run.cache_fill_seconds for run in self.runs]
 
     @property
     def saved_seconds(self) -> float:
         """What the cached prefix saved a run, on average, filling it counted; 0 for runs without one."""
-        return mean_sd([float(run.get("cache_saved_seconds", 0.0)) for run in self.runs])[0]
+        return mean_sd([run.cache_saved_seconds for run in self.runs])[0]
+
+    @property
+    def stages_trained(self) -> int:
+        """How many stages its runs train, the head too."""
+        return self.runs[0].stages_trained
 
 
 def mean_sd(values: Sequence[float]) -> tuple[float, float]:
     """Mean and sample standard deviation (n - 1); the deviation of a single value is 0, of none both are NaN."""
     if not values:
         return math.nan, math.nan
-    mean = math.fsum(values) / len(values)
-    if len(values) == 1:
-        return mean, 0.0
-    return mean, math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+    return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else 0.0
 
 
 def read_sweep(folder: Path) -> list[Configuration]:
     """The configurations of a multirun folder, those with fewer trained stages first.
+
+    A run whose record is damaged or of another version counts as failed.
 
     Raises:
         UserError: the folder holds no runs.
@@ -77,73 +81,23 @@ def read_sweep(folder: Path) -> list[Configuration]:
         for key in dict.fromkeys(key for settings in settings_of.values() for key in settings)
         if len({settings.get(key) for settings in settings_of.values()}) > 1 and not _is_seed(key)
     ]
-    configurations: dict[tuple[str, ...], Configuration] = {}
+    configurations: dict[tuple[tuple[str, str], ...], Configuration] = {}
     for run, settings in settings_of.items():
         own = {key: settings[key] for key in varied if key in settings}
-        configuration = configurations.setdefault(tuple(own.items()), Configuration(own))
-        if (run / METRICS).is_file():
-            configuration.runs.append(json.loads((run / METRICS).read_text(encoding="utf-8")))
-        elif (run / FAILURE_FILE).is_file():
-            lines = (run / FAILURE_FILE).read_text(encoding="utf-8").strip().splitlines()
-            # A traceback says what happened in its last line, a sentence for the user in its first.
-            configuration.failed[run.name] = lines[-1 if lines[0].startswith("Traceback") else 0]
-        else:
-            configuration.unfinished.append(run.name)
+        _add(configurations.setdefault(tuple(own.items()), Configuration(own)), run)
     return sorted(configurations.values(), key=_order)
 
 
-def trained_stages(configuration: Configuration) -> int:
-    """How many stages its runs train, the head too."""
-    return int(configuration.runs[0]["stages_trained"])
-
-
-@dataclass(frozen=True)
-class Line:
-    """The configurations of one protocol that differ in what they train: a line of a chart.
-
-    Attributes:
-        name: the protocol, what it leaks, and whatever else was varied.
-        members: those with fewer trained stages first; each has a finished run.
-        protocol: in a few words.
-        promise: what a figure of it promises and what not, a sentence.
-    """
-
-    name: str
-    members: list[Configuration]
-    protocol: str
-    promise: str
-
-
-def lines_of(configurations: Sequence[Configuration]) -> list[Line]:
-    """One line a protocol and whatever else was varied beside the freezing."""
-    found: dict[tuple[str, str], list[Configuration]] = {}
-    several_models = len({run["model"] for one in configurations for run in one.runs}) > 1
-    for one in configurations:
-        if not one.runs:
-            continue
-        first = one.runs[0]
-        # The protocol names these already; what sets the number of trained stages is the axis.
-        others = {k: v for k, v in one.settings.items() if not k.startswith(("freeze", "split"))}
-        if several_models and "model" not in others:
-            others = {"model": first["model"], **others}
-        if len({run["holdout"] for run in one.runs}) > 1:  # the seed drew another signer each time
-            first = {**first, "holdout": ""}
-        found.setdefault((line_name(first), " ".join(others.values())), []).append(one)
-    lines = []
-    for (protocol, more), members in found.items():
-        members.sort(key=trained_stages)
-        runs = [run for one in members for run in one.runs]
-        leaked = [float(run.get("leaked_test_percent") or 0) for run in runs]
-        name = " · ".join(filter(None, (more, protocol, f"leaks {leaks}" if (leaks := leak_range(leaked)) else "")))
-        lines.append(Line(name, members, protocol, promise(runs[0])))
-    return lines
-
-
-def leak_range(leaked: Sequence[float]) -> str:
-    """ "61 %" or "58 to 61 %" of some runs' leaked percentages; "" where none leaks."""
-    if not any(leaked):
-        return ""
-    return " to ".join(dict.fromkeys(f"{percent:.0f}" for percent in (min(leaked), max(leaked)))) + " %"
+def _add(configuration: Configuration, run: Path) -> None:
+    if (run / METRICS).is_file():
+        try:
+            configuration.runs.append(read_run(run))
+        except UserError as error:
+            configuration.failed[run.name] = str(error)
+    elif reason := read_failure(run):
+        configuration.failed[run.name] = reason
+    else:
+        configuration.unfinished.append(run.name)
 
 
 def _is_seed(key: str) -> bool:
@@ -152,11 +106,11 @@ def _is_seed(key: str) -> bool:
 
 def _settings(run: Path) -> dict[str, str]:
     overrides = [str(item) for item in OmegaConf.load(run / ".hydra" / "overrides.yaml")]
-    return dict(override.lstrip("+~").split("=", 1) for override in overrides if "=" in override)
+    return dict(override.lstrip("+~").split("=", 1) for override in overrides if "=" in override)  # type: ignore[misc]
 
 
 def _order(configuration: Configuration) -> tuple[Any, ...]:
-    stages = min((run["stages_trained"] for run in configuration.runs), default=math.inf)
+    stages = min((run.stages_trained for run in configuration.runs), default=math.inf)
     return stages, [
         (0, float(value), "") if value.replace(".", "", 1).isdigit() else (1, 0.0, value)
         for value in configuration.settings.values()

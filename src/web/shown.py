@@ -11,6 +11,7 @@ from src.evaluation.promises import leak
 from src.inference.recognizer import About
 from src.inference.results import NOT_SURE
 from src.inference.spelling import Letter
+from src.runs.record import Record
 from src.signs.labels import NUM_SIGNS, SIGNS
 
 # As src.synthetic.dataset.chart draws it.
@@ -133,7 +134,11 @@ def about_line(about: About) -> str:
     measured = ""
     if record.get("test/accuracy") is not None:
         by_signer = record.get("split") == "signer"
-        whose = "people it never saw" if by_signer else f"split={escape(str(record.get('split')))}{leak(record)}"
+        whose = (
+            "people it never saw"
+            if by_signer
+            else f"split={escape(str(record.get('split')))}{leak(Record.from_flat(record))}"
+        )
         measured = f": {record['test/accuracy']:.0%} right on {escape(str(record.get('sources')))}, {whose}"
     warning = " It knows rendered hands only; on real ones it errs more often." * (record.get("sources") == "rendered")
     return f'<div class="fs-about">Network <b>{escape(about.name)}</b>{measured}.{warning}</div>'

@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from src import evaluate, report
 from src.errors import UserError
 from src.runs import folder as run_folder
+from src.runs.calibration import read_calibration
 from tests.conftest import TINY_CNN
 from tests.reports.pages import Page
 
@@ -30,7 +31,7 @@ def test_a_finished_run_leaves_a_page_calibration_and_tables_that_agree(train_do
     assert written.tags.count("img") >= 24
     assert written.source.count("<polyline") >= 4  # two curves of accuracy, two of loss
 
-    calibration = run_folder.read_calibration(run.folder)
+    calibration = read_calibration(run.folder)
     assert calibration is not None
     assert (calibration.temperature, calibration.abstain_below) == (
         run.metrics["temperature"],

@@ -1,38 +1,67 @@
-"""Figures equal scikit-learn's, and their intervals come from whole people or bursts."""
+"""Figures equal scikit-learn's, and a metric is one entry in one list, wherever it comes from."""
+
+import importlib
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_support, top_k_accuracy_score
 
-from src.evaluation.intervals import (
-    FEWEST_UNITS,
-    GROUPS,
-    SIGNERS,
-    Units,
-    expanded_tail,
-    group_scores,
-    intervals,
-    units_of,
+from src.errors import UserError
+from src.evaluation.measurement import Scored, measured
+from src.evaluation.metrics import (
+    Metric,
+    calibration_bins,
+    calibration_error,
+    class_scores,
+    confusion_counts,
+    described,
+    handshapes,
+    measure,
+    register,
+    registered,
+    shown,
+    unregister,
+    validation_metrics,
 )
-from src.evaluation.metrics import calibration_bins, calibration_error, class_scores, handshapes
-from src.evaluation.predictions import Predictions
+from src.runs.calibration import Calibration
+from src.runs.folder import METRICS
+from src.runs.record import read_run
 from src.signs.labels import INDEX_OF, NUM_SIGNS, SIGNS
+from tests.evaluation.predicted import random_predictions
+from tests.runs.records import RUN, run_record
+
+WORST_SIGN = """
+from src.evaluation.metrics import Metric, class_scores, register
 
 
-def random_predictions(seed: int, images: int = 400, classes: int = NUM_SIGNS) -> Predictions:
-    """Answers a little better than chance; with fewer classes than 36, the others never occur as labels."""
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, classes, images)
-    logits = rng.standard_normal((images, NUM_SIGNS)).astype(np.float32)
-    logits[np.arange(images), labels] += 1.5
-    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    return Predictions(np.arange(images), labels, probabilities)
+def worst_sign(predictions):
+    scores = class_scores(predictions.labels, predictions.predicted)
+    return min(score.recall for score in scores if score.images)
+
+
+register(Metric("worst_sign", "worst sign", "recall of the sign that is read worst", worst_sign))
+"""
+
+
+@pytest.fixture
+def worst_sign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Metric]:
+    """A metric from a user's own module, as `plugins=[my_metrics]` imports it."""
+    (tmp_path / "my_metrics.py").write_text(WORST_SIGN)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "my_metrics", raising=False)
+    importlib.import_module("my_metrics")
+    yield described("worst_sign")
+    unregister("worst_sign")
 
 
 @pytest.mark.parametrize(("seed", "classes"), [(1, NUM_SIGNS), (2, 10), (3, 3)])
 def test_figures_equal_those_of_scikit_learn(seed: int, classes: int) -> None:
     test = random_predictions(seed, classes=classes)
-    scores = test.scores()
+    scores = measure(test)
     assert scores["accuracy"] == pytest.approx(accuracy_score(test.labels, test.predicted), abs=1e-6)
     assert scores["f1_macro"] == pytest.approx(f1_score(test.labels, test.predicted, average="macro"), abs=1e-6)
     top3 = top_k_accuracy_score(test.labels, test.probabilities, k=3, labels=np.arange(NUM_SIGNS))
@@ -51,92 +80,76 @@ def test_look_alikes_count_as_one_handshape_and_others_do_not() -> None:
     assert (handshapes(labels) == handshapes(predicted)).tolist() == [True, True, True, True, False]
 
 
-def test_calibration_error_is_the_gap_between_sure_and_right() -> None:
-    confidence, right = np.full(100, 0.9), np.arange(100) < 60
-    assert calibration_error(confidence, right) == pytest.approx(0.3)
+def test_calibration_error_is_the_gap_between_sure_and_correct() -> None:
+    confidence, correct = np.full(100, 0.9), np.arange(100) < 60
+    assert calibration_error(confidence, correct) == pytest.approx(0.3)
     assert calibration_error(np.full(10, 1.0), np.ones(10)) == 0
-    # Bins are weighted by their images: 60 of 80 right at 75 %, and 20 that claim 25 % and are never right.
+    # Bins are weighted by their images: 60 of 80 correct at 75 %, and 20 that claim 25 % and are never correct.
     confidence = np.concatenate([np.full(80, 0.75), np.full(20, 0.25)])
-    right = np.concatenate([np.arange(80) < 60, np.zeros(20, bool)])
-    assert calibration_error(confidence, right) == pytest.approx(0.2 * 0.25)
-    assert [b.images for b in calibration_bins(confidence, right)] == [20, 80]
+    correct = np.concatenate([np.arange(80) < 60, np.zeros(20, bool)])
+    assert calibration_error(confidence, correct) == pytest.approx(0.2 * 0.25)
+    assert [b.images for b in calibration_bins(confidence, correct)] == [20, 80]
 
 
-def test_an_image_more_of_the_same_burst_changes_no_interval() -> None:
-    test = random_predictions(4, images=120)
-    groups = np.arange(120) // 6
-    unknown = np.full(120, "", dtype=object)
-    once = intervals(test.labels, test.predicted, units_of(unknown, groups, "signer"))
-    copied = np.repeat(np.arange(120), 4)
-    twice = intervals(test.labels[copied], test.predicted[copied], units_of(unknown[copied], groups[copied], "signer"))
-    assert once["accuracy"][1] - once["accuracy"][0] > 0.05
-    for name, ends in once.items():
-        assert twice[name] == pytest.approx(ends, abs=1e-12), name
-    frames = intervals(test.labels[copied], test.predicted[copied], Units("frames", np.arange(480), 480, ""))
-    assert frames["accuracy"][1] - frames["accuracy"][0] < 0.8 * (once["accuracy"][1] - once["accuracy"][0])
+def test_confusions_are_counted_true_sign_by_row() -> None:
+    counts = confusion_counts(np.array([0, 0, 35]), np.array([0, 1, 35]))
+    assert counts.shape == (36, 36)
+    assert (counts.sum(), counts[0, 0], counts[0, 1], counts[35, 35]) == (3, 1, 1, 1)
 
 
-def test_signers_are_drawn_where_there_are_enough_and_bursts_where_there_are_not() -> None:
-    groups = np.arange(70)
-    enough = np.array([f"set:p{i % FEWEST_UNITS}" for i in range(70)], dtype=object)
-    few = np.array([f"set:p{i % (FEWEST_UNITS - 1)}" for i in range(70)], dtype=object)
-    partly = np.where(np.arange(70) < 3, "", enough)
-    for split in ("signer", "source", "everything"):
-        units = units_of(enough, groups, split)
-        assert (units.name, units.count) == (SIGNERS, FEWEST_UNITS)
-    nobody = np.full(70, "", dtype=object)
-    # Where the people of the test set were trained on, no number of them speaks for others.
-    for signers, split in (
-        (few, "signer"),
-        (partly, "source"),
-        (nobody, "signer"),
-        (enough, "random"),
-        (enough, "group"),
-    ):
-        units = units_of(signers, groups, split)
-        assert (units.name, units.count) == (GROUPS, 70)
-        assert "not for other people" in units.note
+def test_what_validation_logs_is_what_the_record_says_of_it() -> None:
+    val = random_predictions(8)
+    logged = validation_metrics(val.labels, val.probabilities)
+    assert list(logged) == [metric.name for metric in registered()]
+    assert {name: round(value, 6) for name, value in logged.items()} == measure(val)
 
 
-def test_one_burst_gives_no_interval_and_a_sentence_why() -> None:
-    units = units_of(np.full(30, "set:one", dtype=object), np.zeros(30, np.int64), "signer")
-    assert (units.name, units.count) == ("", 1)
-    assert units.note.startswith("No interval: the test set names 1 signer, fewer than 5, and its images are 1 group")
-    test = random_predictions(5, images=30)
-    assert intervals(test.labels, test.predicted, units) == {}
+def test_a_metric_of_ones_own_is_measured_logged_recorded_and_shown(worst_sign: Metric, tmp_path: Path) -> None:
+    test = random_predictions(9)
+    everyone = np.full(400, "set:p1", dtype=object)
+    scored = Scored(test, [str(i) for i in range(400)], np.full(400, "set"), everyone, np.arange(400), "signer")
+    figures = measured(scored, Calibration(1.5, 0.3))
+    recall = [(test.predicted[test.labels == sign] == sign).mean() for sign in range(NUM_SIGNS)]
+    assert figures["test"]["worst_sign"] == pytest.approx(min(recall), abs=1e-6)
+    assert validation_metrics(test.labels, test.probabilities)["worst_sign"] == pytest.approx(min(recall))
+    record = run_record(val=measure(test), **figures)
+    record.write(tmp_path / METRICS)
+    again = read_run(tmp_path)
+    assert again == record
+    assert again.figure("test/worst_sign") == again.figure("val/worst_sign") == figures["test"]["worst_sign"]
+    assert worst_sign in shown(again.test)
+    assert worst_sign.text(again.test["worst_sign"]).endswith("%")
 
 
-def test_answers_that_are_all_right_give_no_interval_rather_than_one_of_no_width() -> None:
-    labels, signers = np.arange(30) % 5, np.array([f"set:p{i % 6}" for i in range(30)], dtype=object)
-    assert intervals(labels, labels, units_of(signers, None, "signer")) == {}
-    scores = group_scores(labels, labels, signers, np.full(30, "set", dtype=object), np.arange(30), "signer")
-    assert [(score.accuracy, score.low, score.high) for score in scores] == [(1.0, None, None)] * 7
+def test_a_figure_whose_metric_is_not_known_here_goes_by_its_name() -> None:
+    names = [metric.title for metric in shown({**RUN.test, "worst_sign": 0.5})]
+    assert names == ["accuracy", "macro F1", "top-3 accuracy", "handshape accuracy", "calibration error", "worst_sign"]
+    assert described("worst_sign").text(0.5) == "0.5"
+    assert described("ece_calibrated").title == "calibration error, calibrated"
 
 
-def test_the_interval_of_signers_holds_the_truth_about_as_often_as_it_says() -> None:
-    rng = np.random.default_rng(6)
-    held, repetitions, people, images = 0, 120, 6, 40
-    for _ in range(repetitions):
-        accuracy = np.clip(rng.normal(0.7, 0.1, people), 0, 1)
-        right = rng.random((people, images)) < accuracy[:, None]
-        labels = np.zeros(people * images, np.int64)
-        signers = np.repeat([f"set:p{i}" for i in range(people)], images).astype(object)
-        one_source = np.full(people * images, "set", dtype=object)
-        source = group_scores(labels, (~right).ravel().astype(np.int64), signers, one_source, None, "signer")[-1]
-        assert source.unit == SIGNERS
-        held += source.low <= 0.7 <= source.high
-    assert 0.86 <= held / repetitions <= 0.99
-    assert expanded_tail(5) < expanded_tail(20) < expanded_tail(10_000) == pytest.approx(0.025, abs=1e-4)
+def test_a_metric_without_a_value_is_none_in_records_and_a_dash_in_tables() -> None:
+    metric = register(Metric("nothing", "nothing", "never has a value", lambda predictions: math.nan))
+    try:
+        assert measure(random_predictions(10))["nothing"] is None
+        assert metric.text(None) == metric.text(math.nan) == "–"
+    finally:
+        unregister("nothing")
 
 
-def test_signers_and_sources_are_ranked_and_their_accuracies_add_up() -> None:
-    test = random_predictions(7, images=300)
-    signers = np.array([f"set:p{i % 6}" for i in range(300)], dtype=object)
-    sources = np.array(["set" if i < 200 else "other" for i in range(300)], dtype=object)
-    scores = group_scores(test.labels, test.predicted, signers, sources, np.arange(300) // 4, "signer")
-    people = [score for score in scores if score.kind == "signer"]
-    assert [score.accuracy for score in people] == sorted((s.accuracy for s in people), reverse=True)
-    assert {score.name for score in scores if score.kind == "source"} == {"set", "other"}
-    right = sum(score.accuracy * score.images for score in people)
-    assert right == pytest.approx((test.labels == test.predicted).sum())
-    assert all(score.low < score.accuracy < score.high and score.unit == GROUPS for score in people)
+def test_a_metric_that_fails_says_which_it_is() -> None:
+    register(Metric("broken", "broken", "always fails", lambda predictions: 1 / 0))
+    try:
+        with pytest.raises(ZeroDivisionError) as caught:
+            measure(random_predictions(10))
+        assert "'broken'" in caught.value.__notes__[0]
+    finally:
+        unregister("broken")
+
+
+@pytest.mark.parametrize(
+    "name", ["accuracy", "ece_calibrated", "answered_share", "Worst", "test/worst", "", "x_ci_low"]
+)
+def test_a_metric_needs_a_name_of_its_own(name: str) -> None:
+    with pytest.raises(UserError, match="another name"):
+        register(Metric(name, "title", "meaning", lambda predictions: 0.0))

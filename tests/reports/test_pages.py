@@ -13,6 +13,7 @@ from src.evaluation.promises import promise
 from src.reports import run_page, sweep_page
 from src.reports.charts import ticks
 from src.runs import folder as run_folder
+from src.runs.record import Record
 from src.signs.labels import SIGNS
 from src.storage.files import write_csv, write_json, write_text
 from tests.reports.pages import Page, shown_on_a_phone
@@ -140,7 +141,7 @@ def test_damaged_answers_are_one_sentence(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("split", ["random", "group", "signer", "source", "everything"])
 def test_every_protocol_says_in_one_sentence_what_it_does_not_promise(split: str) -> None:
-    said = promise({"split": split, "holdout": "set:p1", "leaked_test_percent": 61.0})
+    said = promise(Record.from_flat({"split": split, "holdout": "set:p1", "leaked_test_percent": 61.0}))
     assert said.count(".") == 1
     assert {"not", "nothing"} & set(said.split())
     assert ("61 %" in said) == (split == "random")
