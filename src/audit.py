@@ -1,14 +1,25 @@
-"""Look for what is wrong with images: `python -m src.audit`, or with settings of a run (`datamodule.sources=[…]`).
+"""Look for what is wrong with images: `python -m src.audit datamodule.sources=[folder] datamodule.folder=~/my_signs`.
 
 Copies, near-duplicates, bursts, labels that other images speak against, signs by one signer alone, unreadable files: a
 table here, and pictures of the worst in `output=<folder>` (audit.html opens from disk; audit.csv has every finding).
 Without `datamodule.sources` every public set that lies under `datamodule.root` is looked at.
 """
 
-import sys
 from pathlib import Path
 
-from src.settings.composition import PROJECT, compose, speaking_plainly
+from src.settings.arguments import OfRuns, parse, passed_on, run_door
+from src.settings.composition import PROJECT, compose
+from src.settings.options import Field, settings
+
+
+@settings
+class Arguments(OfRuns):
+    """What is looked at, and where the page goes."""
+
+    output: Path | None = Field(
+        None, title="folder", description="for the page and the table; experiments/audits unless said"
+    )
+    overrides: tuple[str, ...] = passed_on(description="settings of a run, as for python -m src.train")
 
 
 def main(arguments: list[str]) -> None:
@@ -17,10 +28,8 @@ def main(arguments: list[str]) -> None:
     Raises:
         UserError: nothing is there, or a setting is not understood.
     """
-    output = [argument.partition("=")[2] for argument in arguments if argument.startswith("output=")]
-    overrides = [argument for argument in arguments if not argument.startswith("output=")]
-    cfg = compose(overrides).datamodule
-    folder = Path(output[-1] if output and output[-1] else PROJECT / "experiments" / "audits")
+    given = parse(Arguments, arguments)
+    cfg = compose(given.overrides).datamodule
 
     from src.data.audit import audit
     from src.data.datamodule import chosen_signs, collected
@@ -28,14 +37,16 @@ def main(arguments: list[str]) -> None:
     from src.reports.audit_tables import show, write
     from src.sources.discover import present_sources
 
-    if not any(override.startswith("datamodule.sources=") for override in overrides):
+    if not any(setting.startswith("datamodule.sources=") for setting in given.overrides):
         cfg.sources = present_sources(Path(cfg.root))
     found = audit(chosen_signs(collected(cfg), cfg), Path(cfg.cache_dir))
+    folder = given.output or PROJECT / "experiments" / "audits"
+    page, table = folder / "audit.html", folder / "audit.csv"
     show(found)
-    write(found, folder / "audit.csv")
-    write_page(found, folder / "audit.html")
-    print(f"Pictures: {folder / 'audit.html'}\nEvery finding: {folder / 'audit.csv'}")
+    write(found, table)
+    write_page(found, page)
+    print(f"Pictures: {page}\nEvery finding: {table}")
 
 
 if __name__ == "__main__":
-    speaking_plainly(main, sys.argv[1:], __doc__)
+    run_door(main)

@@ -5,12 +5,22 @@ Without more the figure is the run's own. Settings of `datamodule`, `split` and 
 run was trained on, and near-duplicates of them, are counted and said. Written to `<run>/evaluations/`.
 """
 
-import sys
 from pathlib import Path
 
-from src.errors import UserError
 from src.importing import imports
-from src.settings.composition import evaluation_config, evaluation_name, recorded_config, speaking_plainly
+from src.settings.arguments import OfRuns, parse, passed_on, run_door
+from src.settings.composition import EVALUATION_GROUPS, evaluation_config, evaluation_name, recorded_config
+from src.settings.options import Field, settings
+
+
+@settings
+class Arguments(OfRuns):
+    """Which run is scored, and on what."""
+
+    run: Path = Field(title="run folder", description="the run to score")
+    overrides: tuple[str, ...] = passed_on(
+        *EVALUATION_GROUPS, description="other images, another split, other hardware"
+    )
 
 
 def main(arguments: list[str]) -> None:
@@ -19,18 +29,15 @@ def main(arguments: list[str]) -> None:
     Raises:
         UserError: no such run, or a setting that a trained network cannot change.
     """
-    runs = [argument.partition("=")[2] for argument in arguments if argument.startswith("run=")]
-    overrides = [argument for argument in arguments if not argument.startswith("run=")]
-    if len(runs) != 1 or not runs[0]:
-        raise UserError("Name the run to score: python -m src.evaluate run=<run folder>.")
-    run = Path(runs[0]).resolve()
-    cfg = evaluation_config(run, overrides)
+    given = parse(Arguments, arguments)
+    run = given.run.resolve()
+    cfg = evaluation_config(run, given.overrides)
 
     with imports():
         from src.learning.rescoring import evaluate
 
-    evaluate(run, cfg, evaluation_name(overrides), recorded_config(run))
+    evaluate(run, cfg, evaluation_name(given.overrides), recorded_config(run))
 
 
 if __name__ == "__main__":
-    speaking_plainly(main, sys.argv[1:], __doc__)
+    run_door(main)
