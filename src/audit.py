@@ -1,14 +1,26 @@
-"""Look for what is wrong with images: `python -m src.audit`, or with settings of a run (`datamodule.sources=[…]`).
+"""Look for what is wrong with images: `python -m src.audit datamodule.sources=[folder] datamodule.folder=~/my_signs`.
 
 Copies, near-duplicates, bursts, labels that other images speak against, signs by one signer alone, unreadable files: a
 table here, and pictures of the worst in `output=<folder>` (audit.html opens from disk; audit.csv has every finding).
 Without `datamodule.sources` every public set that lies under `datamodule.root` is looked at.
 """
 
-import sys
 from pathlib import Path
 
-from src.settings.composition import PROJECT, compose, speaking_plainly
+from src.settings.arguments import OfRuns, parse, passed_on, run_door
+from src.learning.run_settings import image_settings
+from src.settings.composing import PROJECT
+from src.settings.options import Field, settings
+
+
+@settings
+class Arguments(OfRuns):
+    """What is looked at, and where the page goes."""
+
+    output: Path | None = Field(
+        None, title="folder", description="for the page and the table; experiments/audits unless said"
+    )
+    overrides: tuple[str, ...] = passed_on(description="settings of a run, as for python -m src.train")
 
 
 def main(arguments: list[str]) -> None:
@@ -17,25 +29,22 @@ def main(arguments: list[str]) -> None:
     Raises:
         UserError: nothing is there, or a setting is not understood.
     """
-    output = [argument.partition("=")[2] for argument in arguments if argument.startswith("output=")]
-    overrides = [argument for argument in arguments if not argument.startswith("output=")]
-    cfg = compose(overrides).datamodule
-    folder = Path(output[-1] if output and output[-1] else PROJECT / "experiments" / "audits")
+    given = parse(Arguments, arguments)
+    images = image_settings(given.overrides)
 
     from src.data.audit import audit
-    from src.data.datamodule import chosen_signs, collected
+    from src.data.datamodule import collected
     from src.reports.audit_page import write_page
     from src.reports.audit_tables import show, write
-    from src.sources.catalog import present_sources
 
-    if not any(override.startswith("datamodule.sources=") for override in overrides):
-        cfg.sources = present_sources(Path(cfg.root))
-    found = audit(chosen_signs(collected(cfg), cfg), Path(cfg.cache_dir))
+    found = audit(collected(images), Path(images.cache_dir))
+    folder = given.output or PROJECT / "experiments" / "audits"
+    page, table = folder / "audit.html", folder / "audit.csv"
     show(found)
-    write(found, folder / "audit.csv")
-    write_page(found, folder / "audit.html")
-    print(f"Pictures: {folder / 'audit.html'}\nEvery finding: {folder / 'audit.csv'}")
+    write(found, table)
+    write_page(found, page)
+    print(f"Pictures: {page}\nEvery finding: {table}")
 
 
 if __name__ == "__main__":
-    speaking_plainly(main, sys.argv[1:], __doc__)
+    run_door(main)

@@ -1,20 +1,29 @@
 """Try a network in the browser: `python -m src.demo`, then open the address that it prints.
 
-Hold a hand before the camera, or drop pictures and films. It is served to this machine alone and fetches nothing.
-
-run=<run folder|model.onnx>     whose network; without it the one in the box, trained on rendered hands
-port=<number>                   7860 unless said
-host=<address>                  127.0.0.1 unless said; 0.0.0.0 shows the page to the whole network
+Hold a hand before the camera, or drop images and films. It is served to this machine alone and fetches nothing.
 """
 
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 from src.errors import UserError
-from src.settings.composition import named_values, speaking_plainly, whole_number
+from src.settings.arguments import OfRuns, parse, run_door
+from src.settings.options import Field, settings
 
 IN_THE_BOX = Path(__file__).parent / "inference" / "rendered.onnx"
+
+
+@settings
+class Arguments(OfRuns):
+    """Whose network is served, and where."""
+
+    run: Path | None = Field(
+        None,
+        title="run folder|file.onnx",
+        description="whose network; without it the one in the box, trained on rendered hands",
+    )
+    port: int = Field(7860, ge=0, le=65535, description="0 takes a free one")
+    host: str = Field("127.0.0.1", title="address", description="0.0.0.0 shows the page to the whole network")
 
 
 def main(arguments: list[str]) -> None:
@@ -23,16 +32,15 @@ def main(arguments: list[str]) -> None:
     Raises:
         UserError: an argument is not understood, a library is missing, or network or address cannot be used.
     """
-    values = named_values(arguments, ("run", "port", "host"))
-    port = whole_number("port", values.get("port", "7860"), 0, 65535)
+    given = parse(Arguments, arguments)
     if find_spec("gradio") is None:  # not imported here: src.web.serving first tells it to keep quiet
         raise UserError("The page needs gradio: pip install -e .[demo] installs it, and make demo does so.")
 
     from src.inference.recognizer import open_recognizer
     from src.web.serving import serve
 
-    serve(open_recognizer(Path(values.get("run", IN_THE_BOX))), values.get("host", "127.0.0.1"), port)
+    serve(open_recognizer(given.run or IN_THE_BOX), given.host, given.port)
 
 
 if __name__ == "__main__":
-    speaking_plainly(main, sys.argv[1:], __doc__)
+    run_door(main)

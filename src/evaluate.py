@@ -5,13 +5,24 @@ Without more the figure is the run's own. Settings of `datamodule`, `split` and 
 run was trained on, and near-duplicates of them, are counted and said. Written to `<run>/evaluations/`.
 """
 
-import sys
 from pathlib import Path
 
-from src.errors import UserError
 from src.importing import imports
+from src.learning.run_settings import EVALUATION_SECTIONS, evaluation_settings, recorded_settings
 from src.runs.folder import EVALUATIONS
-from src.settings.composition import evaluation_config, evaluation_name, recorded_config, speaking_plainly
+from src.settings.arguments import OfRuns, parse, passed_on, run_door
+from src.settings.naming import evaluation_name
+from src.settings.options import Field, settings
+
+
+@settings
+class Arguments(OfRuns):
+    """Which run is scored, and on what."""
+
+    run: Path = Field(title="run folder", description="the run to score")
+    overrides: tuple[str, ...] = passed_on(
+        *EVALUATION_SECTIONS, description="other images, another split, other hardware"
+    )
 
 
 def main(arguments: list[str]) -> None:
@@ -20,21 +31,18 @@ def main(arguments: list[str]) -> None:
     Raises:
         UserError: no such run, or a setting that a trained network cannot change.
     """
-    runs = [argument.partition("=")[2] for argument in arguments if argument.startswith("run=")]
-    overrides = [argument for argument in arguments if not argument.startswith("run=")]
-    if len(runs) != 1 or not runs[0]:
-        raise UserError("Name the run to score: python -m src.evaluate run=<run folder>.")
-    run = Path(runs[0]).resolve()
-    cfg = evaluation_config(run, overrides)
+    given = parse(Arguments, arguments)
+    run = given.run.resolve()
+    scored, own = evaluation_settings(run, given.overrides), recorded_settings(run)
 
     with imports():
         from src.learning.rescoring import evaluate
-        from src.reports.tables import print_evaluation
+        from src.reports.results import print_evaluation
 
-    name = evaluation_name(overrides)
-    record = evaluate(run, cfg, name, recorded_config(run))
-    print_evaluation(record.flat(), run / EVALUATIONS / f"{name}.json")
+    name = evaluation_name(given.overrides)
+    record = evaluate(run, scored, name, own.datamodule)
+    print_evaluation(record, run / EVALUATIONS / f"{name}.json")
 
 
 if __name__ == "__main__":
-    speaking_plainly(main, sys.argv[1:], __doc__)
+    run_door(main)

@@ -1,21 +1,36 @@
-"""Write a run as one ONNX file that any program can use: `python -m src.export run=<run folder>`.
+"""Write a run as one ONNX file that any program can use: `python -m src.export run=<run folder> quantize=int8`.
 
-The file takes `images`, (batch, height, width, 3) uint8 RGB of any size, and gives `probabilities`, (batch, 36): how a
-picture becomes a square and the calibrated temperature are inside, labels and figures in its metadata. It is written
+The file takes `images`, (batch, height, width, 3) uint8 RGB of any size, and gives `probabilities`, (batch, 36): how an
+image becomes a square and the calibrated temperature are inside, labels and figures in its metadata. It is written
 only if it answers as the run does (no probability off by more than 0.0001) on the run's own test images.
-
-output=<file.onnx>      where to; <run folder>/model.onnx unless said
-quantize=int8           a second file, <name>.int8.onnx, with int8 weights, calibrated on training images
-datamodule.root=<dir>   where the run's images lie now, if they have moved
 """
 
-import sys
 from pathlib import Path
+from typing import Literal
 
 from src.errors import UserError
-from src.settings.composition import evaluation_config, named_values, speaking_plainly
+from src.settings.arguments import IMAGE_PLACES, OfRuns, as_paths, parse, passed_on, run_door
+from src.learning.run_settings import evaluation_settings
+from src.settings.options import Field, settings
 
-_PLACES = ("datamodule.root", "datamodule.folder", "datamodule.cache_dir")
+
+@settings
+class Arguments(OfRuns):
+    """Which run is exported, where to and how."""
+
+    run: Path = Field(title="run folder", description="the run to export")
+    output: Path | None = Field(None, title="file.onnx", description="where to; <run folder>/model.onnx unless said")
+    quantize: Literal["int8"] | None = Field(
+        None, description="a second file, <name>.int8.onnx, with int8 weights, calibrated on training images"
+    )
+    overrides: tuple[str, ...] = passed_on(
+        *IMAGE_PLACES, description="where the run's images lie now, if they have moved"
+    )
+
+    def check(self) -> None:
+        """The file's name must say what it is."""
+        if self.output is not None and self.output.suffix != ".onnx":
+            raise UserError(f"output={self.output} must end in .onnx.")
 
 
 def main(arguments: list[str]) -> None:
@@ -24,16 +39,9 @@ def main(arguments: list[str]) -> None:
     Raises:
         UserError: no such run, a missing library, or an export that does not answer as the run does.
     """
-    values = named_values(arguments, ("run", "output", "quantize", *_PLACES))
-    if "run" not in values:
-        raise UserError("Name the run to export: python -m src.export run=<run folder>.")
-    run = Path(values["run"]).resolve()
-    output = Path(values.get("output", run / "model.onnx"))
-    if output.suffix != ".onnx":
-        raise UserError(f"output={output} must end in .onnx.")
-    if values.get("quantize", "int8") != "int8":
-        raise UserError(f"quantize={values['quantize']} is not understood: int8 is what there is.")
-    cfg = evaluation_config(run, [f"{key}='{values[key]}'" for key in _PLACES if key in values])
+    given = parse(Arguments, arguments)
+    run = given.run.resolve()
+    own = evaluation_settings(run, as_paths(given.overrides))
     try:
         import onnx  # noqa: F401
         import onnxruntime  # noqa: F401
@@ -43,8 +51,8 @@ def main(arguments: list[str]) -> None:
 
     from src.inference.exporting import export
 
-    export(run, cfg, output, quantize="quantize" in values)
+    export(run, own, given.output or run / "model.onnx", quantize=given.quantize is not None)
 
 
 if __name__ == "__main__":
-    speaking_plainly(main, sys.argv[1:], __doc__)
+    run_door(main)

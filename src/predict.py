@@ -1,26 +1,47 @@
 """Say what is signed: `python -m src.predict run=<run folder or .onnx file> input=<what to look at>`.
 
-`input=` is a picture, a folder, a pattern in quotes ('shots/*.jpg'), a video, or a camera (camera:0; Ctrl-C ends it).
-Pictures give a table. Videos and cameras give text: a sign held `hold=` seconds (0.15) becomes a letter, `pause=`
-seconds (0.7) without one a space; a double letter needs the hand away in between. `rate=` frames a second are looked
-at (15).
+    python -m src.predict run=<run> input='shots/*.jpg' output=found.csv annotate=drawn
+    python -m src.predict run=<run> input=hello.mp4 signs=letters output=hello.json annotate=hello_read.mp4
+    python -m src.predict run=model.onnx input=camera:0
 
-output=<file.json|file.csv>     what was found, with times for a video
-annotate=<folder|film.mp4>      pictures, or a film, with the sign and its runners-up drawn on
-crop=full|center|x,y,w,h        the part to look at; a camera shows the network its centre, all else the whole picture
-signs=all|letters|digits|A,B,3  what may be answered: 0 and O, 2 and V, 6 and W are one handshape, so say which you mean
-sure=<number>                   the probability from which a sign counts in a video (0.3)
-seconds=<number>                end a video or camera after this long
+Images give a table. Videos and cameras give text: a sign held becomes a letter, a pause without one a space; a double
+letter needs the hand away in between.
 """
 
-import sys
 from pathlib import Path
 
-from src.errors import UserError
 from src.importing import imports
-from src.settings.composition import decimal_number, named_values, speaking_plainly
+from src.settings.arguments import OfRuns, parse, run_door
+from src.settings.options import Field, settings
 
-_KEYS = ("run", "input", "output", "annotate", "crop", "signs", "rate", "hold", "pause", "sure", "seconds")
+
+@settings
+class Arguments(OfRuns):
+    """Whose network looks at what, and where it is written."""
+
+    run: Path = Field(title="run folder|file.onnx", description="whose network")
+    input: str = Field(
+        title="image|folder|'pattern'|video|camera:0", description="what to look at; Ctrl-C ends a camera"
+    )
+    output: Path | None = Field(None, title="file.json|file.csv", description="what was found, with times for a video")
+    annotate: Path | None = Field(
+        None, title="folder|film.mp4", description="images, or a film, with the sign and its runners-up drawn on"
+    )
+    crop: str | None = Field(
+        None,
+        title="full|center|x,y,w,h",
+        description="the part to look at; a camera shows the network its centre, all else the whole image",
+    )
+    signs: str = Field(
+        "all",
+        title="all|letters|digits|A,B,3",
+        description="what may be answered: 0 and O, 2 and V, 6 and W are one handshape, so say which you mean",
+    )
+    rate: float = Field(15, ge=1, le=60, description="frames a second that are looked at")
+    hold: float = Field(0.15, ge=0.05, le=10, title="seconds", description="a sign held this long becomes a letter")
+    pause: float = Field(0.7, ge=0.1, le=60, title="seconds", description="without a sign for this long: a space")
+    sure: float = Field(0.3, ge=0.05, le=0.99, description="the probability from which a sign counts in a video")
+    seconds: float | None = Field(None, ge=0.1, le=1_000_000, description="end a video or camera after this long")
 
 
 def main(arguments: list[str]) -> None:
@@ -29,15 +50,7 @@ def main(arguments: list[str]) -> None:
     Raises:
         UserError: an argument is not understood, or the network or the input cannot be used.
     """
-    values = named_values(arguments, _KEYS)
-    for key in ("run", "input"):
-        if key not in values:
-            raise UserError(f"{key}=… is missing: python -m src.predict run=<run folder> input=<picture, video …>.")
-    rate = decimal_number("rate", values.get("rate", "15"), 1, 60)
-    hold = decimal_number("hold", values.get("hold", "0.15"), 0.05, 10)
-    pause = decimal_number("pause", values.get("pause", "0.7"), 0.1, 60)
-    sure = decimal_number("sure", values.get("sure", "0.3"), 0.05, 0.99)
-    limit = decimal_number("seconds", values["seconds"], 0.1, 1e6) if "seconds" in values else None
+    given = parse(Arguments, arguments)
 
     with imports():
         from src.inference.pictures import crop_named, input_kind
@@ -45,20 +58,19 @@ def main(arguments: list[str]) -> None:
         from src.inference.recognizer import open_recognizer, signs_named
         from src.inference.spelling import SpellingSettings
 
-    whole_picture = "center" if input_kind(values["input"]) == "camera" else "full"
     request = Request(
-        source=values["input"],
-        output=Path(values["output"]) if "output" in values else None,
-        annotate=Path(values["annotate"]) if "annotate" in values else None,
-        crop=crop_named(values.get("crop", whole_picture)),
-        rate_hz=rate,
-        spelling=SpellingSettings(hold_seconds=hold, pause_seconds=pause, sure_above=sure),
-        limit_seconds=limit,
+        source=given.input,
+        output=given.output,
+        annotate=given.annotate,
+        crop=crop_named(given.crop or ("center" if input_kind(given.input) == "camera" else "full")),
+        rate_hz=given.rate,
+        spelling=SpellingSettings(hold_seconds=given.hold, pause_seconds=given.pause, sure_above=given.sure),
+        limit_seconds=given.seconds,
     )
-    signs = signs_named(values.get("signs", "all"))
+    signs = signs_named(given.signs)
     check(request)  # before the seconds that loading a network takes
-    predict(open_recognizer(Path(values["run"]), signs), request)
+    predict(open_recognizer(given.run, signs), request)
 
 
 if __name__ == "__main__":
-    speaking_plainly(main, sys.argv[1:], __doc__)
+    run_door(main)

@@ -1,13 +1,22 @@
 """Show what images there are: `python -m src.prepare`, or with the settings of a run (`datamodule.sources=[folder] …`).
 
-Without `datamodule.sources` every public set that lies under `datamodule.root` is shown. Each picture is decoded once,
-so that what a run would meet an hour later is said now; `output=<file>.csv` writes every finding.
+Without `datamodule.sources` every public set that lies under `datamodule.root` is shown. Each image is decoded once,
+so that what a run would meet an hour later is said now.
 """
 
-import sys
 from pathlib import Path
 
-from src.settings.composition import compose, speaking_plainly
+from src.settings.arguments import OfRuns, parse, passed_on, run_door
+from src.learning.run_settings import image_settings
+from src.settings.options import Field, settings
+
+
+@settings
+class Arguments(OfRuns):
+    """What is shown, and where findings are written."""
+
+    output: Path | None = Field(None, title="file.csv", description="every finding")
+    overrides: tuple[str, ...] = passed_on(description="settings of a run, as for python -m src.train")
 
 
 def main(arguments: list[str]) -> None:
@@ -16,22 +25,18 @@ def main(arguments: list[str]) -> None:
     Raises:
         UserError: nothing is there, or a setting is not understood.
     """
-    output = [argument.partition("=")[2] for argument in arguments if argument.startswith("output=")]
-    overrides = [argument for argument in arguments if not argument.startswith("output=")]
-    cfg = compose(overrides).datamodule
+    given = parse(Arguments, arguments)
+    images = image_settings(given.overrides)
 
     from src.data.datamodule import collected
     from src.reports import inventory
-    from src.sources.catalog import present_sources
 
-    if not any(override.startswith("datamodule.sources=") for override in overrides):
-        cfg.sources = present_sources(Path(cfg.root))
-    collection = collected(cfg)
+    collection = collected(images)
     inventory.show(collection)
-    for file in output:
-        inventory.write_findings(collection.findings, Path(file))
-        print(f"All {len(collection.findings)} findings: {file}")
+    if given.output is not None:
+        inventory.write_findings(collection.findings, given.output)
+        print(f"All {len(collection.findings)} findings: {given.output}")
 
 
 if __name__ == "__main__":
-    speaking_plainly(main, sys.argv[1:], __doc__)
+    run_door(main)

@@ -1,20 +1,35 @@
 """Make weights that have seen hands and no sign: `python -m src.pretrain output=<file.safetensors>`.
 
-`images=20000 epochs=10 size=96 seed=0` say how many rendered hands, how often, how large and which;
-`start=<file.safetensors>` learns on from an earlier file. The pictures and a checkpoint lie under `cache=.cache`: the
-same command again goes on after the last finished epoch. The file holds the
-stages of MobileNetV2 below the head; `model=mobilenetv2 model.weights=<file.safetensors>` starts a run from it.
+Images and a checkpoint lie under `cache=`: the same command again goes on after the last finished epoch. The file holds
+the stages of MobileNetV2 below the head; `model=mobilenetv2 model.weights=<file.safetensors>` starts a run from it.
 """
 
-import sys
 import time
 from pathlib import Path
 
 from src.errors import UserError
-from src.settings.composition import named_values, speaking_plainly, whole_number
+from src.settings.arguments import parse, run_door
+from src.settings.options import Field, settings
 
-_NUMBERS = {"images": "images", "epochs": "epochs", "size": "image_size_px", "seed": "seed"}
-_PATHS = ("output", "cache", "start")
+
+@settings
+class Arguments:
+    """On which rendered hands, how long, and where the weights go."""
+
+    output: Path = Field(title="file.safetensors", description="where the weights go")
+    images: int = Field(20_000, ge=128, le=10_000_000, description="rendered hands")
+    epochs: int = Field(10, ge=1, le=100_000, description="how often each is seen")
+    size: int = Field(96, ge=32, le=4096, title="pixels", description="side of an image")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="which of all possible sets of hands, and the order")
+    cache: Path = Field(Path(".cache"), title="folder", description="for images and the checkpoint")
+    start: Path | None = Field(None, title="file.safetensors", description="learn on from an earlier file")
+
+    def check(self) -> None:
+        """The weights go into a file of their own."""
+        if self.output.suffix != ".safetensors" or self.output.is_dir():
+            raise UserError(f"output={self.output} must be a file that ends in .safetensors.")
+        if self.start is not None and self.start.resolve() == self.output.resolve():
+            raise UserError(f"start and output are both {self.output}: learn on from a copy, or write elsewhere.")
 
 
 def main(arguments: list[str]) -> None:
@@ -23,27 +38,19 @@ def main(arguments: list[str]) -> None:
     Raises:
         UserError: an argument is not understood, or a file cannot be written.
     """
-    values = named_values(arguments, (*_PATHS, *_NUMBERS))
-    numbers = {_NUMBERS[key]: whole_number(key, value) for key, value in values.items() if key in _NUMBERS}
-    paths = {"cache": Path(".cache")} | {key: Path(value) for key, value in values.items() if key in _PATHS}
-    if "output" not in paths:
-        raise UserError("Say where the weights go: output=<file.safetensors>.")
-    if paths["output"].suffix != ".safetensors" or paths["output"].is_dir():
-        raise UserError(f"output={paths['output']} must be a file that ends in .safetensors.")
-
-    if "start" in paths and paths["start"].resolve() == paths["output"].resolve():
-        raise UserError(f"start and output are both {paths['output']}: learn on from a copy, or write elsewhere.")
+    given = parse(Arguments, arguments)
 
     from src.hardware import cores, machine
     from src.learning.pretraining import Pretraining, pretrain
 
     started = time.perf_counter()
-    figures = pretrain(Pretraining(**numbers), paths["output"], paths["cache"], cores(), paths.get("start"))
+    wanted = Pretraining(images=given.images, epochs=given.epochs, image_size_px=given.size, seed=given.seed)
+    figures = pretrain(wanted, given.output, given.cache, cores(), given.start)
     minutes = (time.perf_counter() - started) / 60
     print(f"{minutes:.0f} minutes on {machine()}")
     print("  ".join(f"{name} {value:.4f}" for name, value in figures.items()))
-    print(f"Weights: {paths['output']}")
+    print(f"Weights: {given.output}")
 
 
 if __name__ == "__main__":
-    speaking_plainly(main, sys.argv[1:], __doc__)
+    run_door(main)

@@ -1,18 +1,34 @@
-"""Render hands as ordinary image folders: `python -m src.render output=<folder>`.
+"""Render hands as ordinary image folders: `python -m src.render output=<folder> images=3600 signers=100 size=128`.
 
-`images=3600 signers=100 size=128 seed=0` say how many pictures of how many people, how large, and which of all possible
-sets. Beside the folders, manifest.csv gives each picture's sign, signer, box and 21 keypoints in pixels.
-`chart=<file.png>` and `sheet=<file.png>` (or .jpg) draw the 36 signs and a page of samples.
+Beside the folders, manifest.csv gives each image's sign, signer, box and 21 keypoints in pixels. `chart=` and `sheet=`
+draw the 36 signs and a page of samples.
 """
 
-import sys
 from pathlib import Path
 
 from src.errors import UserError
-from src.settings.composition import named_values, speaking_plainly, whole_number
+from src.settings.arguments import parse, run_door
+from src.settings.options import Field, settings
 
-_NUMBERS = {"images": 3600, "signers": 100, "size": 128, "seed": 0}
-_FILES = ("output", "chart", "sheet")
+_IMAGE = "file.png|file.jpg"
+
+
+@settings
+class Arguments:
+    """Which hands are rendered, and where to."""
+
+    output: Path | None = Field(None, title="folder", description="a folder a sign, and manifest.csv")
+    chart: Path | None = Field(None, title=_IMAGE, description="the 36 signs")
+    sheet: Path | None = Field(None, title=_IMAGE, description="a page of samples")
+    images: int = Field(3600, ge=1, le=10_000_000, description="how many")
+    signers: int = Field(100, ge=1, le=100_000, description="of how many people")
+    size: int = Field(128, ge=16, le=4096, title="pixels", description="side of an image")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="which of all possible sets")
+
+    def check(self) -> None:
+        """Something must be made."""
+        if not (self.output or self.chart or self.sheet):
+            raise UserError("Say what to make: output=<folder>, chart=<file.png> or sheet=<file.png>.")
 
 
 def main(arguments: list[str]) -> None:
@@ -21,28 +37,23 @@ def main(arguments: list[str]) -> None:
     Raises:
         UserError: an argument is not understood, or a file cannot be written.
     """
-    values = named_values(arguments, (*_FILES, *_NUMBERS))
-    numbers = _NUMBERS | {key: whole_number(key, value) for key, value in values.items() if key in _NUMBERS}
-    files = {key: Path(value) for key, value in values.items() if key in _FILES}
-    if not files:
-        raise UserError("Say what to make: output=<folder>, chart=<file.png> or sheet=<file.png>.")
+    given = parse(Arguments, arguments)
 
     import cv2
 
     from src.synthetic.dataset import RenderedSpec, chart, sheet, write_folders
 
-    spec = RenderedSpec(numbers["images"], numbers["signers"], numbers["size"], numbers["seed"])
-    if "output" in files:
-        print(f"{spec.images} pictures and manifest.csv: {write_folders(spec, files['output'])}")
-    for name, draw in (("chart", chart), ("sheet", lambda: sheet(spec))):
-        if name in files:
-            files[name].parent.mkdir(parents=True, exist_ok=True)
-            if not cv2.imwrite(str(files[name]), cv2.cvtColor(draw(), cv2.COLOR_RGB2BGR)):
-                raise UserError(
-                    f"{files[name]} cannot be written: name a .png or .jpg file in a folder you may write to."
-                )
-            print(f"{name}: {files[name]}")
+    spec = RenderedSpec(given.images, given.signers, given.size, given.seed)
+    if given.output is not None:
+        print(f"{spec.images} images and manifest.csv: {write_folders(spec, given.output)}")
+    for file, draw in ((given.chart, chart), (given.sheet, lambda: sheet(spec))):
+        if file is None:
+            continue
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not cv2.imwrite(str(file), cv2.cvtColor(draw(), cv2.COLOR_RGB2BGR)):
+            raise UserError(f"{file} cannot be written: name a .png or .jpg file in a folder you may write to.")
+        print(f"drawn: {file}")
 
 
 if __name__ == "__main__":
-    speaking_plainly(main, sys.argv[1:], __doc__)
+    run_door(main)

@@ -2,16 +2,34 @@
 
 A run's page says what was trained, on what, tested how and what that promises, then shows curves, stages, confusions,
 mistakes, where the network looked, calibration, signers and sources. A sweep's page shows accuracy against trained
-stages and against cost; `sweep=` may be given several times, and the page goes into the first folder, or to `output=`.
-Each page is one HTML file, `report.html`, that opens from disk and asks the network for nothing.
+stages and against cost. Each page is one HTML file, `report.html`, that opens from disk and fetches nothing.
+
+    python -m src.report sweep=<seen> sweep=<unseen>          # several sweeps on one axis
 """
 
-import sys
 from pathlib import Path
 
 from src.errors import UserError
 from src.runs.folder import REPORT, read_metrics
-from src.settings.composition import named_values, recorded_config, speaking_plainly
+from src.settings.arguments import OfRuns, parse, run_door
+from src.settings.composition import recorded_config
+from src.settings.options import Field, settings
+
+
+@settings
+class Arguments(OfRuns):
+    """What is shown, and where."""
+
+    run: Path | None = Field(None, title="run folder", description="a finished run; the page goes into its folder")
+    sweep: tuple[Path, ...] = Field((), title="multirun folder", description="a sweep; may be given several times")
+    output: Path | None = Field(
+        None, title="file.html", description="where the page of sweeps goes; into the first folder unless said"
+    )
+
+    def check(self) -> None:
+        """Either a run or sweeps."""
+        if (self.run is None) == (not self.sweep) or (self.run and self.output):
+            raise UserError("Name what to show: python -m src.report run=<run folder>, or sweep=<multirun folder>.")
 
 
 def main(arguments: list[str]) -> None:
@@ -20,16 +38,14 @@ def main(arguments: list[str]) -> None:
     Raises:
         UserError: neither or both are named, or a folder holds none.
     """
-    named = named_values(arguments, ("run", "sweep", "output"))
-    sweeps = [Path(argument.partition("=")[2]).resolve() for argument in arguments if argument.startswith("sweep=")]
-    if ("run" in named) == bool(sweeps) or ("run" in named and "output" in named):
-        raise UserError("Name what to show: python -m src.report run=<run folder>, or sweep=<multirun folder>.")
-    if sweeps:
+    given = parse(Arguments, arguments)
+    if given.run is None:
         from src.reports.sweep_page import write
 
-        page = write(sweeps, Path(named.get("output", sweeps[0] / REPORT)).resolve())
+        sweeps = [folder.resolve() for folder in given.sweep]
+        page = write(sweeps, (given.output or sweeps[0] / REPORT).resolve())
     else:
-        run = Path(named["run"]).resolve()
+        run = given.run.resolve()
         read_metrics(run)
         cfg = recorded_config(run)
 
@@ -40,4 +56,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    speaking_plainly(main, sys.argv[1:], __doc__)
+    run_door(main)

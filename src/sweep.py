@@ -4,11 +4,25 @@ Prints a table (mean ± standard deviation over seeds), and writes `sweep.csv`, 
 first folder. Failed and unfinished jobs are listed, never left out in silence.
 """
 
-import sys
 from pathlib import Path
 
 from src.errors import UserError
-from src.settings.composition import speaking_plainly
+from src.settings.arguments import POSITIONAL, OfRuns, parse, run_door
+from src.settings.options import Field, settings
+
+
+@settings
+class Arguments(OfRuns):
+    """Which sweeps are added up."""
+
+    folders: tuple[Path, ...] = Field(
+        (), title="multirun folder", description="one sweep, or several to compare", json_schema_extra=POSITIONAL
+    )
+
+    def check(self) -> None:
+        """One at least."""
+        if not self.folders:
+            raise UserError("Name a multirun folder: python -m src.sweep experiments/sweeps/<name>.")
 
 
 def main(arguments: list[str]) -> None:
@@ -17,13 +31,12 @@ def main(arguments: list[str]) -> None:
     Raises:
         UserError: no folder is named, or one holds no runs.
     """
-    if not arguments:
-        raise UserError("Name a multirun folder: python -m src.sweep experiments/sweeps/<name>.")
+    given = parse(Arguments, arguments)
 
     from src.reports.sweep import report
 
-    report([Path(argument) for argument in arguments])
+    report(list(given.folders))
 
 
 if __name__ == "__main__":
-    speaking_plainly(main, sys.argv[1:], __doc__)
+    run_door(main)

@@ -1,10 +1,6 @@
 """What the project gains over a competent user's script, both run here: `python experiments/speed/measure.py`.
 
-Needs asl_dataset under $FINGERSPELL_DATA and `weights=<ImageNet MobileNetV2 as .safetensors>`. More arguments:
-`parts=sweep,warm,full,pipeline,startup,memory,equal,fresh` (the first six unless named), `size=224`, `epochs=20`,
-`views=20`, `batches=24` (that the baseline is timed over; a whole sweep of it would take hours), `depths=0,1,2,3,4` and
-`seeds=1,2,3` of the sweep and of what is compared with it, `output=<file.json>` (written after every figure; parts that
-it holds already stay), `folder=<where the runs and the cache go>` (kept; without it a temporary one).
+Needs asl_dataset under $FINGERSPELL_DATA and `weights=<ImageNet MobileNetV2 as .safetensors>`.
 """
 
 import contextlib
@@ -20,7 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(PROJECT))
@@ -29,11 +25,40 @@ from experiments.speed import baseline  # noqa: E402
 from src import hardware  # noqa: E402
 from src.errors import UserError  # noqa: E402
 from src.runs.folder import METRICS, commit  # noqa: E402
-from src.settings.composition import compose, named_values, speaking_plainly, whole_number  # noqa: E402
+from src.settings.arguments import parse, run_door  # noqa: E402
+from src.settings.composition import compose  # noqa: E402
+from src.settings.options import Field, settings  # noqa: E402
 from src.storage.files import write_json  # noqa: E402
 
-PARTS = ("sweep", "warm", "full", "pipeline", "startup", "memory", "equal", "fresh")
+Part = Literal["sweep", "warm", "full", "pipeline", "startup", "memory", "equal", "fresh"]
 BATCH = 32
+
+
+@settings
+class Arguments:
+    """What is measured, at which size, and where figures and runs go."""
+
+    weights: Path = Field(title="file.safetensors", description="ImageNet weights of MobileNetV2")
+    parts: tuple[Part, ...] = Field(
+        ("sweep", "warm", "full", "pipeline", "startup", "memory"), description="what is measured"
+    )
+    size: int = Field(224, ge=32, title="pixels", description="side of an image")
+    epochs: int = Field(20, ge=1, description="of each run")
+    views: int = Field(20, ge=1, description="augmented views of an image")
+    batches: int = Field(24, ge=1, description="that the baseline is timed over; a whole sweep of it would take hours")
+    depths: tuple[Annotated[int, Field(ge=0)], ...] = Field((0, 1, 2, 3, 4), description="freeze.k of the sweep's runs")
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field((1, 2, 3), description="of the sweep's runs")
+    output: Path | None = Field(
+        None, title="file.json", description="written after every figure; parts that it holds already stay"
+    )
+    folder: Path | None = Field(
+        None, description="where the runs and the cache go, and stay; a temporary one unless said"
+    )
+
+    def check(self) -> None:
+        """The weights must be there."""
+        if not self.weights.is_file():
+            raise UserError(f"weights={self.weights}: there is no such file.")
 
 
 def alone(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -448,35 +473,26 @@ def main(arguments: list[str]) -> None:
     Raises:
         UserError: an argument is not understood, or a run failed.
     """
-    numbers = {"size": 224, "epochs": 20, "views": 20, "batches": 24}
-    values = named_values(arguments, ("weights", "parts", "depths", "seeds", "output", "folder", *numbers))
-    if "weights" not in values or not Path(values["weights"]).is_file():
-        raise UserError("Name the ImageNet weights of MobileNetV2: weights=<file.safetensors>.")
-    parts = values.get("parts", ",".join(PARTS[:6])).split(",")
-    if set(parts) - set(PARTS):
-        raise UserError(f"parts={values['parts']} is not understood: choose from {', '.join(PARTS)}.")
-    output = Path(values["output"]) if "output" in values else None
+    given = parse(Arguments, arguments)
     with contextlib.ExitStack() as stack:
-        temporary = None if "folder" in values else stack.enter_context(tempfile.TemporaryDirectory())
-        folder = Path(temporary or values["folder"]).resolve()
+        folder = (given.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         bench = Bench(
-            Path(values["weights"]).resolve(),
+            given.weights.resolve(),
             folder,
-            **{key: whole_number(key, values.get(key, str(default)), 1) for key, default in numbers.items()},
-            depths=_listed("depths", values.get("depths", "0,1,2,3,4")),
-            seeds=_listed("seeds", values.get("seeds", "1,2,3")),
-            output=output,
-            figures=json.loads(output.read_text()) if output and output.is_file() else {},
+            given.size,
+            given.epochs,
+            given.views,
+            given.batches,
+            given.depths,
+            given.seeds,
+            given.output,
+            figures=json.loads(given.output.read_text()) if given.output and given.output.is_file() else {},
         )
-        for part in parts:
+        for part in given.parts:
             bench.begin(part)
             globals()[part](bench)
 
 
-def _listed(key: str, value: str) -> tuple[int, ...]:
-    return tuple(whole_number(key, one) for one in value.split(","))
-
-
 if __name__ == "__main__":
-    speaking_plainly(main, sys.argv[1:], __doc__)
+    run_door(main)

@@ -269,11 +269,3 @@ def sign_metrics() -> "MetricCollection":
             "accuracy_top3": MulticlassAccuracy(NUM_SIGNS, top_k=3, average="micro", validate_args=False),
         }
     )
-
-
-def validation_metrics(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-    """Every registered metric by name."""
-    import torch
-
-    found = sign_metrics()(torch.from_numpy(probabilities), torch.from_numpy(labels))
-    return {name: float(value) for name, value in found.items()}

@@ -12,9 +12,9 @@ from src.data.collect import beside
 from src.data.datamodule import SignDataModule, collected
 from src.data.duplicates import find_duplicates
 from src.data.manifest import Manifest
+from src.data.settings import DatamoduleSettings
 from src.errors import UserError
 from src.evaluation.measurement import Scored, measured, write_tables
-from src.data.settings import DatamoduleSettings
 from src.learning.classifier import StagedModule
 from src.learning.run_data import loaded_data
 from src.learning.run_settings import RunSettings

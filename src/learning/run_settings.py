@@ -18,6 +18,7 @@ from src.learning.trainer_settings import TrainerSettings
 from src.nets.models import Model
 from src.runs.recorded import recorded_config
 from src.settings.composing import compose_config, parsed_overrides
+from src.sources.catalog import present_sources
 from src.settings.options import Field, build, import_plugins, plain, settings, validated
 
 
@@ -159,6 +160,18 @@ def compose(overrides: Sequence[str] = (), check_files: bool = True) -> RunSetti
         UserError: an override is not understood.
     """
     return RunSettings.of(compose_config(overrides), check_files=check_files)
+
+
+def image_settings(overrides: Sequence[str]) -> DatamoduleSettings:
+    """Which images these overrides ask for; unless they name sources, all public sets that lie under the root.
+
+    Raises:
+        UserError: an override is not understood, or there are none.
+    """
+    images = compose(overrides).datamodule
+    if any(override.startswith("datamodule.sources=") for override in overrides):
+        return images
+    return replace(images, sources=tuple(present_sources(Path(images.root))))
 
 
 def recorded_settings(run: Path) -> RunSettings:

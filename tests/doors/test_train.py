@@ -182,9 +182,9 @@ def test_a_trained_network_cannot_be_scored_as_another(train_door: Any) -> None:
     from src.errors import UserError
 
     run = train_door(*TINY_CNN)
-    with pytest.raises(UserError, match=r"model\.dropout belongs to the trained network"):
+    with pytest.raises(UserError, match=r"model\.dropout cannot be given here"):
         evaluate.main([f"run={run.folder}", "model.dropout=0.1"])
-    with pytest.raises(UserError, match="Name the run to score"):
+    with pytest.raises(UserError, match="run has no value"):
         evaluate.main([])
 
 

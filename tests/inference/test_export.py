@@ -155,10 +155,10 @@ def test_an_export_that_answers_otherwise_is_not_written(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "Name the run"),
+        ((), "run has no value"),
         (("run={tmp}",), "not a run's folder"),
         (("run={run}", "output=x.txt"), "must end in .onnx"),
-        (("run={run}", "quantize=int4"), "int8 is what there is"),
+        (("run={run}", "quantize=int4"), "choose from int8"),
     ],
 )
 def test_every_wrong_argument_is_said(

@@ -84,7 +84,7 @@ def test_an_exported_file_is_tried_on_rendered_hands_and_says_that_it_has_no_pic
 
 
 @pytest.mark.parametrize(
-    ("argument", "said"), [("hands=mine", "test or rendered"), ("speeds=slow", "must be a number")]
+    ("argument", "said"), [("hands=mine", "choose from test, rendered"), ("speeds=slow", "valid number")]
 )
 def test_a_wrong_setting_is_said(cnn_run: Path, door: Callable, argument: str, said: str) -> None:
     assert said in door(spelling.main, f"run={cnn_run}", argument).err

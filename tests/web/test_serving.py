@@ -111,7 +111,7 @@ def test_a_taken_port_is_said_in_one_sentence(served: int) -> None:
 
 @pytest.mark.parametrize(
     ("argument", "said"),
-    [("prot=1", "not understood"), ("port=99999", "whole number"), ("run=/no/such/run", "no such folder or file")],
+    [("prot=1", "not understood"), ("port=99999", "out of range"), ("run=/no/such/run", "no such folder or file")],
 )
 def test_a_mistaken_argument_is_said_before_anything_is_served(argument: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
