@@ -7,13 +7,15 @@ import cv2
 import numpy as np
 
 from src.evaluation.metrics import confusion_counts
-from src.signs.labels import NUM_SIGNS, SIGNS
+from src.signs.labels import SIGNS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _GAP_PX = 4
 _CAPTION_PX = 26
+# Colours that the pages of src/reports have too, where they follow light and dark.
+_BLUE, _RED, _INK, _SOFT, _FAINT, _WHITE = "#17649c", "#c23b2b", "#1c2126", "#5c6670", "#eceeed", "#ffffff"
 
 
 def captioned_grid(
@@ -43,33 +45,46 @@ def captioned_grid(
     return sheet
 
 
-def confusion_figure(labels: np.ndarray, predicted: np.ndarray, title: str) -> "Figure":
-    """The confusion matrix in percent of each true sign, mistakes written in figures."""
-    from matplotlib import colormaps
+def confusion_figure(labels: np.ndarray, predicted: np.ndarray, title: str = "") -> "Figure":
+    """The confusion matrix in percent of each true sign, of the signs that occur.
+
+    Correct predictions are blue, mistakes red: what one looks for stands out, however rare it is. Each cell's group id
+    says in words what it shows, for pages that show it on hovering.
+    """
     from matplotlib.figure import Figure  # without pyplot: no global state, no display
 
     counts = confusion_counts(labels, predicted)
-    share = 100 * counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
-    figure = Figure(figsize=(9.5, 9))
+    there = np.flatnonzero(counts.sum(axis=0) + counts.sum(axis=1))
+    counts, names = counts[np.ix_(there, there)], [SIGNS[index] for index in there]
+    share = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+    cell, margin, size = 20, 34, len(there)  # pixels of a page, at 72 a inch
+    top = margin + (26 if title else 8)
+    width, height = margin + cell * size + 4, top + cell * size + 4
+    figure = Figure(figsize=(width / 72, height / 72))
     # Fixed margins: every label has a length known beforehand, and finding a layout takes half of the drawing.
-    axes = figure.add_axes((0.06, 0.06, 0.93, 0.86))
-    # Right answers in blue, mistakes in red: what one looks for stands out, however rare it is.
-    right = np.eye(NUM_SIGNS, dtype=bool)
-    colours = np.where(right[..., None], colormaps["Blues"](share / 100), colormaps["Reds"](np.sqrt(share / 100)))
-    axes.imshow(np.where((share > 0)[..., None], colours, 1.0))
-    axes.set_xticks(range(NUM_SIGNS), SIGNS)
-    axes.set_yticks(range(NUM_SIGNS), SIGNS)
-    axes.set_xticks(np.arange(-0.5, NUM_SIGNS), minor=True)
-    axes.set_yticks(np.arange(-0.5, NUM_SIGNS), minor=True)
-    axes.grid(which="minor", color="0.92", linewidth=0.5)
-    axes.tick_params(which="both", length=0)
-    axes.tick_params(labeltop=True, labelsize=9)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("true sign")
-    axes.set_title(title, fontsize=11)
-    for row, column in zip(*np.nonzero((counts > 0) | (right & (counts.sum(axis=1) > 0))), strict=True):
-        colour = "white" if share[row, column] > (50 if row == column else 25) else "0.2"
-        axes.text(column, row, f"{share[row, column]:.0f}", ha="center", va="center", fontsize=7, color=colour)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes = figure.add_axes((margin / width, 4 / height, cell * size / width, cell * size / height))
+    axes.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5), frame_on=False)
+    axes.set_title(title, fontsize=10, loc="left", pad=28, color=_INK)
+    axes.text(-0.5, -1.4, "read as →", fontsize=10, color=_SOFT)
+    axes.text(-2.1, -0.7, "sign ↓", fontsize=10, color=_SOFT)
+    for ticks, labelled in ((axes.set_xticks, "top"), (axes.set_yticks, "left")):
+        ticks(range(size), names, fontsize=9, fontweight="bold", color=_INK)
+        axes.tick_params(top=False, bottom=False, left=False, labelbottom=False, **{f"label{labelled}": True})
+    edges = np.arange(-0.5, size)
+    for lines in (axes.hlines, axes.vlines):
+        lines(edges, -0.5, size - 0.5, colors=_FAINT, linewidth=0.8, zorder=0)
+        if "A" in names:
+            lines(names.index("A") - 0.5, -0.5, size - 0.5, colors=_SOFT, linewidth=0.8)
+    rows, columns = np.nonzero(counts)
+    shown = share[rows, columns]
+    strength = np.where(rows == columns, shown, np.sqrt(shown))
+    cells = axes.scatter(
+        columns, rows, (cell - 1) ** 2, np.where(rows == columns, _BLUE, _RED), "s",
+        alpha=np.maximum(0.12, strength), linewidths=0,
+    )  # fmt: skip
+    at = list(zip(rows, columns, strict=True))
+    cells.set_gid("¶".join(f"{names[r]} read as {names[c]}: {counts[r, c]} of {counts[r].sum()}" for r, c in at))
+    for row, column, part, strong in zip(rows, columns, shown, strength > 0.55, strict=True):
+        style = {"color": _WHITE, "fontweight": "bold"} if strong else {"color": _INK}
+        axes.text(column, row, f"{100 * part:.0f}", ha="center", va="center_baseline", fontsize=8.5, **style)
     return figure

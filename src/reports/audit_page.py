@@ -1,23 +1,20 @@
-"""The page of an audit: what was found, the worst of it as pictures."""
+"""The page of an audit: what was found, the worst of it as images."""
 
-import base64
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from src.data.audit import Audit, Pair
 from src.data.duplicates import NEAR
-from src.reports import pages
 from src.reports.audit_tables import summary
+from src.reports.data_uri import data_uri
+from src.reports.pages import Page, percent
 from src.signs.labels import SIGNS
 
-# Bounds the page: a picture takes about 4 KB, so a page of six sources stays below 4 MB.
-_PICTURE_PX = 112
-_JPEG_QUALITY = 80
+# Bounds the page: an image takes about 4 KB, so a page of six sources stays below 4 MB.
 _MOST_DOUBTS = 60
 _MOST_DISAGREEMENTS = 36
 _MOST_COPIES_PER_SOURCE = 6
@@ -30,80 +27,79 @@ def write_page(audit: Audit, file: Path) -> None:
     Raises:
         UserError: the file cannot be written.
     """
-    images, sources = len(audit.collection.manifest), list(dict.fromkeys(audit.collection.manifest.sources))
+    AUDIT_PAGE.write(file, audit, "audit", f"Audit of {len(audit.collection.manifest):,} images")
+
+
+def about(audit: Audit) -> dict[str, Any]:
+    """What was looked at, and what a split at random would do here."""
     lines = summary(audit)
-    copies = np.flatnonzero(audit.duplicates.exact != np.arange(images))
-    values = {
-        "title": f"Audit of {images:,} images",
-        "sources": sources,
-        "least": NEAR,
-        "lines": lines,
-        "spoken": _spoken(lines),
-        "doubts": {"total": len(audit.doubts), "figures": _doubts(audit)},
-        "disagreements": {
-            "total": len(audit.disagreements),
-            "figures": [_pair(audit, pair) for pair in audit.disagreements[:_MOST_DISAGREEMENTS]],
-        },
-        "copies": {"total": len(copies), "figures": _copies(audit, copies)},
-        "near": [
-            {
-                "source": source,
-                "above": [_pair(audit, pair) for pair in audit.nearly[source]],
-                "below": [_pair(audit, pair) for pair in audit.not_quite[source]],
-            }
-            for source in sources
-            if audit.nearly[source] or audit.not_quite[source]
-        ],
-        "bursts": _bursts(audit, sources),
-        "by_one": _by_one(audit),
-        "files": _files(audit),
-    }
-    pages.write_page(file, "audit.html", values)
-
-
-def _spoken(lines: Sequence[Any]) -> str:
-    """What a split at random would do here, in a sentence."""
-    total = sum(line.images for line in lines)
-    alike = sum(line.repeated for line in lines)
-    return (
-        f"{alike:,} of {total:,} images ({pages.share(alike / total, 0)}) have a copy, a near-duplicate or a "
+    total, alike = sum(line.images for line in lines), sum(line.repeated for line in lines)
+    spoken = (
+        f"{alike:,} of {total:,} images ({percent(alike / total, 0)}) have a copy, a near-duplicate or a "
         "neighbouring frame among the others: split=random would put such pairs on both sides, and its figure would "
         "count remembering as reading."
         if alike
         else "No image has a copy, a near-duplicate or a neighbouring frame among the others."
     )
+    return {"sources": _sources(audit), "spoken": spoken}
 
 
-def _doubts(audit: Audit) -> list[dict[str, Any]]:
+def sources(audit: Audit) -> dict[str, Any]:
+    """A line a source."""
+    return {"lines": summary(audit)}
+
+
+def doubts(audit: Audit) -> dict[str, Any]:
+    """Labels that other images vote against."""
     manifest = audit.collection.manifest
-    return [
+    figures = [
         {
             "labelled": SIGNS[manifest[doubt.image].label],
             "suggested": SIGNS[doubt.suggested],
             "value": doubt.margin,
-            "pictures": _pictures(audit, (doubt.image, doubt.neighbour)),
+            "images": _images(audit, (doubt.image, doubt.neighbour)),
         }
         for doubt in audit.doubts[:_MOST_DOUBTS]
     ]
+    return {"total": len(audit.doubts), "figures": figures}
 
 
-def _copies(audit: Audit, copies: np.ndarray) -> list[dict[str, Any]]:
-    shown: Counter[str] = Counter()
+def disagreements(audit: Audit) -> dict[str, Any]:
+    """Nearly the same image under two signs."""
+    figures = [_pair(audit, pair) for pair in audit.disagreements[:_MOST_DISAGREEMENTS]]
+    return {"total": len(audit.disagreements), "figures": figures}
+
+
+def copies(audit: Audit) -> dict[str, Any]:
+    """Images with the very pixels of an earlier one."""
+    exact, shown = audit.duplicates.exact, Counter[str]()
+    found = np.flatnonzero(exact != np.arange(len(exact)))
     figures = []
-    for image in map(int, copies):
+    for image in map(int, found):
         source = audit.collection.manifest[image].source
         if shown[source] < _MOST_COPIES_PER_SOURCE:
             shown[source] += 1
-            figures.append(_pair(audit, Pair(int(audit.duplicates.exact[image]), image, 1.0)))
-    return figures
+            figures.append(_pair(audit, Pair(int(exact[image]), image, 1.0)))
+    return {"total": len(found), "figures": figures}
 
 
-def _bursts(audit: Audit, sources: Sequence[str]) -> list[dict[str, Any]]:
+def near_duplicates(audit: Audit) -> dict[str, Any]:
+    """Pairs just above and just below the threshold."""
+    pairs = [
+        (source, title, [_pair(audit, pair) for pair in chosen[source]])
+        for source in _sources(audit)
+        for title, chosen in (("just near enough", audit.nearly), ("just not", audit.not_quite))
+        if chosen[source]
+    ]
+    return {"least": NEAR, "pairs_shown": pairs}
+
+
+def bursts(audit: Audit) -> dict[str, Any]:
     """Of each source that has bursts, some frames of the longest one, in their order."""
     manifest, burst = audit.collection.manifest, audit.duplicates.burst
     length = np.bincount(burst, minlength=len(burst))
     rows = []
-    for source in sources:
+    for source in _sources(audit):
         own = np.flatnonzero(manifest.sources == source)
         longest = own[int(np.argmax(length[burst[own]]))]
         members = np.flatnonzero(burst == burst[longest])
@@ -116,42 +112,46 @@ def _bursts(audit: Audit, sources: Sequence[str]) -> list[dict[str, Any]]:
                 "source": source,
                 "bursts": len(set(burst[own][length[burst[own]] > 1])),
                 "frames": len(members),
-                "pictures": _pictures(audit, members[evenly]),
+                "images": _images(audit, members[evenly]),
             }
         )
-    return rows
+    return {"bursts": rows}
 
 
-def _by_one(audit: Audit) -> dict[str, list[str]]:
+def one_signer(audit: Audit) -> dict[str, Any]:
+    """Signs that one signer alone shows."""
     of_source: dict[str, list[str]] = {}
     for source, label in audit.single_signer:
         of_source.setdefault(source, []).append(SIGNS[label])
-    return of_source
+    return {"signs": of_source}
 
 
-def _files(audit: Audit) -> list[Mapping[str, Any]]:
+def files(audit: Audit) -> dict[str, Any]:
+    """Files left out or converted."""
     count = Counter((f.source, "used" if f.kept else "left out", f.reason) for f in audit.collection.findings)
-    return [
-        {"source": source, "files": number, "action": action, "reason": reason}
-        for (source, action, reason), number in count.most_common()
-    ]
+    return {"files": [(*what, number) for what, number in count.most_common()]}
+
+
+def foot(audit: Audit) -> dict[str, Any]:
+    """How to make the page again."""
+    return {}
+
+
+def _sources(audit: Audit) -> list[str]:
+    return list(dict.fromkeys(audit.collection.manifest.sources))
 
 
 def _pair(audit: Audit, pair: Pair) -> dict[str, Any]:
     one, other = audit.collection.manifest[pair.first], audit.collection.manifest[pair.second]
     labels = list(dict.fromkeys((SIGNS[one.label], SIGNS[other.label])))
-    return {"labels": labels, "value": pair.cosine, "pictures": _pictures(audit, (pair.first, pair.second))}
+    return {"labels": labels, "value": pair.cosine, "images": _images(audit, (pair.first, pair.second))}
 
 
-def _pictures(audit: Audit, images: Sequence[int] | np.ndarray) -> list[dict[str, str]]:
-    return [
-        {"name": audit.collection.manifest[int(image)].name, "data": _data(audit.collection.pixels[int(image)])}
-        for image in images
-    ]
+def _images(audit: Audit, indices: Sequence[int] | np.ndarray) -> list[dict[str, str]]:
+    collection = audit.collection
+    return [{"name": collection.manifest[i].name, "data": data_uri(collection.pixels[i])} for i in map(int, indices)]
 
 
-def _data(picture: np.ndarray) -> str:
-    small = cv2.resize(picture, (_PICTURE_PX, _PICTURE_PX), interpolation=cv2.INTER_AREA)
-    bgr = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
-    _, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")
+AUDIT_PAGE = Page(
+    "audit", about, sources, doubts, disagreements, copies, near_duplicates, bursts, one_signer, files, foot
+)

@@ -1,315 +1,198 @@
 """The page of a run: what was trained, on what, tested how, and what that promises; then everything there is to see."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from src.evaluation.intervals import GroupScore, group_scores
-from src.evaluation.metrics import calibration_bins, calibration_error, class_scores, confusion_counts
+from src.evaluation.figures import confusion_figure
+from src.evaluation.metrics import calibration_bins, calibration_error
 from src.evaluation.promises import promise, tested
-from src.reports import examples as answered
-from src.reports import pages
-from src.reports.charts import Series, confusion_chart, line_chart, percent, reliability_chart, whisker
-from src.reports.examples import Answers, read_answers
+from src.reports import charts
+from src.reports.charts import Series
+from src.reports.chosen_images import looks, pairs
+from src.reports.finished_run import CURVES, FinishedRun
+from src.reports.pages import Page, percent
 from src.runs import folder as run_folder
-from src.runs.record import Record
-from src.signs.labels import LOOK_ALIKES, SIGNS
 
-_PAIRS, _PAIR_IMAGES, _EXPLAINED = 6, 3, 6
 # A page lists this many signers whole; of more, the best and the worst.
 _LISTED, _BEST_LISTED, _WORST_LISTED = 30, 5, 15
 _FEWEST_IMAGES = 10  # of so many signers, those of whom fewer were tested say nothing one by one
 
 _HEADLINES = (
-    ("test/accuracy", "accuracy", "answers that are right"),
+    ("test/accuracy", "accuracy", "predictions that are correct"),
     ("test/f1_macro", "macro F1", "every sign counts the same"),
     ("test/handshape_accuracy", "handshape", "look-alikes such as 0 and O count as one"),
     ("test/accuracy_top3", "top 3", "the sign is among the three likeliest"),
-    ("test/ece_calibrated", "calibration error", "gap between how sure and how right, calibrated"),
+    ("test/ece_calibrated", "calibration error", "gap between how sure and how correct, calibrated"),
 )
-_LACKING = {
-    "test/accuracy_ci_low": "intervals",
-    "test/handshape_accuracy": "handshape accuracy",
-    "temperature": "calibrated probabilities",
-}
 
 
-class Album(Protocol):
-    """Where a page's pictures come from; each is a data URI."""
-
-    def picture(self, name: str) -> str | None:
-        """The image `source/key`, or None where it is not there."""
-
-    def explained(self, names: Sequence[str], classes: Sequence[int]) -> tuple[str, dict[str, str]]:
-        """The stage looked at, and image → what of it spoke for the class; "" and {} where no stage can tell."""
-
-
-def write(run: Path, album: Album | None, without_pictures: str = "") -> Path:
-    """Write `<run>/report.html`.
-
-    Args:
-        run: the folder of a finished run.
-        album: the run's pictures; None writes the page without any.
-        without_pictures: why there are none, a sentence.
-
-    Returns:
-        The file.
+def write(run: FinishedRun) -> Path:
+    """Write `report.html` into the run's folder, and give its path back.
 
     Raises:
         UserError: the run has not finished, or its tables are damaged.
     """
-    metrics = run_folder.read_metrics(run)
-    answers = read_answers(run)
-    right = answers.right
-    file = run / run_folder.REPORT
-    stages = run_folder.read_rows(run / run_folder.STAGES)
-    bursts = np.arange(len(answers.labels)) if answers.groups is None else answers.groups
-    groups = group_scores(answers.labels, answers.predicted, answers.signers, answers.sources, bursts, metrics["split"])
-    values = {
-        "title": _title(metrics, len(stages)),
-        "run": run.name,
-        "metrics": metrics,
-        "box": _box(metrics),
-        "headlines": _headlines(metrics),
-        "lacking": [what for key, what in _LACKING.items() if key not in metrics],
-        "elsewhere": _elsewhere(run, metrics),
-        "curves": _curves(run, metrics),
-        "stages": stages,
-        "confusion": _confusion(answers),
-        "pairs": _pairs(answers, album),
-        "explained": _explained(answers, album),
-        "without_pictures": without_pictures,
-        "reliability": _reliability(answers),
-        "classes": sorted(class_scores(answers.labels, answers.predicted), key=lambda score: (score.f1, score.sign)),
-        "ranked": _ranked(groups, float(right.mean())),
-        "abstention": _abstention(metrics),
+    record = run.record
+    every = len(_stages(run))
+    title = f"{record['model']}, {record['stages_trained']}{f' of {every}' if every else ''} stages trained"
+    return RUN_PAGE.write(run.folder / run_folder.REPORT, run, f"run {run.folder.name}", title)
+
+
+def about(run: FinishedRun) -> dict[str, Any]:
+    """What was trained, on what, tested how, and what that promises."""
+    record = run.record
+    parameters, trained = record["parameters"], record["parameters_trained"]
+    weights = record["weights"] if record["weights"] == "random start" else f"from {record['weights']}"
+    validation = record["validation"].replace(",", ", ")
+    val = f"{record['val_images']:,} for validation" + (f" ({validation})" if validation else "")
+    box = {
+        "Trained": f"{record['model']}, {weights}, freeze={record['freeze']}: "
+        f"{record['stages_trained_names'].replace('+', ', ')}, {trained:,} of {parameters:,} parameters; "
+        f"{record['image_size_px']} px, augmentation={record['augmentation']}, seed={record['seed']}.",
+        "On": f"{record['sources'].replace(',', ', ')}: {record['train_images']:,} images for training, {val}.",
+        "Tested on": f"{tested(record)}.",
+        "What the figure promises": promise(record),
     }
-    pages.write_page(file, "run.html", values)
-    return file
+    return {"box": box, "split_notes": record["split_notes"]}
 
 
-def _title(metrics: Mapping[str, Any], stages: int) -> str:
-    trained = metrics["stages_trained"]
-    return f"{metrics['model']}, {trained}{f' of {stages}' if stages else ''} stages trained"
-
-
-def _box(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
-    parameters, learning = metrics["parameters"], metrics["parameters_trained"]
-    weights = f"from {metrics['weights']}" if metrics["weights"] not in (None, "", "none") else "from random weights"
-    stages = metrics["stages_trained_names"].replace("+", ", ")
-    validation = metrics["validation"].replace(",", ", ")
-    val = f"{metrics['val_images']:,} for validation" + (f" ({validation})" if validation else "")
-    return [
-        (
-            "Trained",
-            f"{metrics['model']} {weights}, freeze={metrics['freeze']}: {stages}, {learning:,} of {parameters:,} "
-            f"parameters; {metrics['image_size_px']} px, augmentation={metrics['augmentation']}, "
-            f"seed={metrics['seed']}.",
-        ),
-        ("On", f"{metrics['sources'].replace(',', ', ')}: {metrics['train_images']:,} images for training, {val}."),
-        ("Tested on", f"{tested(Record.from_flat(metrics))}."),
-        ("What the figure promises", promise(Record.from_flat(metrics))),
-    ]
-
-
-def _headlines(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+def figures(run: FinishedRun) -> dict[str, Any]:
+    """The figures of the test set, with their intervals."""
+    record = run.record
     shown = []
     for key, name, meaning in _HEADLINES:
-        if metrics.get(key) is None:
-            continue
-        low, high = metrics.get(f"{key}_ci_low"), metrics.get(f"{key}_ci_high")
-        shown.append({"key": key, "name": name, "meaning": meaning, "value": metrics[key], "low": low, "high": high})
-    return shown
+        low, high = record.get(f"{key}_ci_low"), record.get(f"{key}_ci_high")
+        shown.append({"key": key, "name": name, "meaning": meaning, "value": record[key], "low": low, "high": high})
+    return {"figures": shown, "interval_note": record["interval_note"]}
 
 
-def _elsewhere(run: Path, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+def elsewhere(run: FinishedRun) -> dict[str, Any] | None:
     """The run's own test, then every other that it was scored on; nothing where there is none."""
-    others = run_folder.read_evaluations(run)
-    return [
+    others = run_folder.read_evaluations(run.folder)
+    tests = [
         {
-            "own": one is metrics,
+            "own": one is run.record,
             "sources": one["sources"].replace(",", ", "),
             "tested": f"split={one['split']}" + (f", {one['holdout'].replace(',', ', ')}" if one["holdout"] else ""),
             "images": one["test_images"],
             "accuracy": one["test/accuracy"],
-            "low": one.get("test/accuracy_ci_low"),
-            "high": one.get("test/accuracy_ci_high"),
-            "handshape": one.get("test/handshape_accuracy"),
-            "leaked": one.get("leaked_test_percent"),
+            "low": one["test/accuracy_ci_low"],
+            "high": one["test/accuracy_ci_high"],
+            "handshape": one["test/handshape_accuracy"],
+            "leaked": one["leaked_test_percent"],
         }
-        for one in ([metrics, *others] if others else [])
+        for one in (run.record, *others)
     ]
+    return {"tests": tests} if others else None
 
 
-def _curves(run: Path, metrics: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    scalars = read_curves(run)
-    best = metrics.get("best_epoch")
-    charts = []
-    for figure, title, text in (("accuracy", "Accuracy", percent), ("loss", "Loss, nats", lambda v: f"{v:.3g}")):
-        series = [
-            Series(name, list(enumerate(scalars[f"{part}/{figure}"], start=1)), colour=colour)
-            for part, name, colour in (("train", "training", 1), ("val", "validation", 0))
-            if scalars.get(f"{part}/{figure}")
-        ]
+def curves(run: FinishedRun) -> dict[str, Any] | None:
+    """Accuracy and loss by epoch."""
+    rows = run.table(CURVES, words=())
+    drawn = []
+    for figure, title in (("accuracy", "Accuracy"), ("loss", "Loss, nats")):
+        share = figure == "accuracy"
+        series = []
+        for part, name, colour in (("train", "training", 1), ("val", "validation", 0)):
+            points = [
+                (row["epoch"], row[f"{part}/{figure}"]) for row in rows if row.get(f"{part}/{figure}") is not None
+            ]
+            words = [f"{name}: epoch {epoch:.0f}, {_value(value, share)}" for epoch, value in points]
+            series += [Series(name, points, words, colour=colour)] if points else []
         if series:
-            epochs = max(len(one.points) for one in series)
-            said = "; ".join(f"{one.name} ends at {text(one.points[-1][1])}" for one in series)
-            chart = line_chart(
-                series,
-                f"{title} by epoch: {said}.",
-                "epoch",
-                "",
-                y_text=text,
-                most=1 if figure == "accuracy" else None,
-                x_ticks=_epoch_ticks(epochs),
-                marked_x=best,
-                marked_text=f"best, epoch {best}",
-            )
-            charts.append((title, chart))
-    return charts
+            said = "; ".join(f"{one.name} ends at {_value(one.points[-1][1], share)}" for one in series)
+            chart = charts.curves(series, run.record["best_epoch"], share)
+            drawn.append((title, charts.as_svg(chart, f"{title} by epoch: {said}.")))
+    return {"curves": drawn} if drawn else None
 
 
-def _epoch_ticks(epochs: int) -> list[float]:
-    step = max(1, -(-epochs // 8))
-    return [float(epoch) for epoch in range(1, epochs + 1) if (epoch - 1) % step == 0]
+def _value(value: float, share: bool) -> str:
+    return f"{value:.1%}" if share else f"{value:.3g}"
 
 
-def read_curves(run: Path) -> dict[str, list[float]]:
-    """Tag → one value an epoch, from the run's TensorBoard events; {} where there are none."""
-    if not any(run.glob("events.out.tfevents.*")):
-        return {}
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    sizes = {"scalars": 0, "images": 1, "tensors": 1, "histograms": 1, "compressedHistograms": 1, "audio": 1}
-    events = EventAccumulator(str(run), size_guidance=sizes).Reload()
-    wanted = ("train/loss", "train/accuracy", "val/loss", "val/accuracy")
-    known = set(events.Tags()["scalars"])
-    points = {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in wanted if tag in known}
-    # The table of hyperparameters repeats some figures at step 0 in the end, where no epoch and no training loss is.
-    epochs = {step for step, _ in points.get("train/loss", ())}
-    first = {tag: dict(reversed([point for point in of if point[0] in epochs])) for tag, of in points.items()}
-    return {tag: [of[step] for step in sorted(of)] for tag, of in first.items()}
+def stages(run: FinishedRun) -> dict[str, Any] | None:
+    """What was trained, what stayed frozen."""
+    rows = _stages(run)
+    frozen = any(row["trained_from_epoch"] == "frozen" for row in rows)
+    return {"stages": rows, "record": run.record, "proved": frozen and run.record["frozen_unchanged"]} if rows else None
 
 
-def _confusion(answers: Answers) -> Any:
-    counts = confusion_counts(answers.labels, answers.predicted)
-    there = np.flatnonzero(counts.sum(axis=0) + counts.sum(axis=1))
-    chosen = counts[np.ix_(there, there)].tolist()
-    wrong = int((~answers.right).sum())
-    said = f"Confusion matrix of {len(there)} signs: {wrong} of {len(answers.labels)} answers are off the diagonal."
-    return confusion_chart(chosen, [SIGNS[index] for index in there], said)
+def _stages(run: FinishedRun) -> list[dict[str, Any]]:
+    return run.table(run_folder.STAGES, ("stage", "trained_from_epoch", "sha256_before", "sha256_after"))
 
 
-def _pairs(answers: Answers, album: Album | None) -> list[dict[str, Any]]:
-    pairs = []
-    for pair in answered.most_confused(answers.labels, answers.predicted, _PAIRS):
-        sides = []
-        for sign, other, wrong in ((pair.first, pair.second, pair.forward), (pair.second, pair.first, pair.backward)):
-            shows = answers.labels == sign
-            misread = np.flatnonzero(shows & (answers.predicted == other))
-            # Where one side was never misread, what it looks like is still needed to compare.
-            read_well = np.flatnonzero(shows & answers.right)
-            candidates = next((some for some in (misread, read_well) if len(some)), np.flatnonzero(shows))
-            places = answered.varied(answers, candidates, _PAIR_IMAGES)
-            sides.append(
-                {
-                    "sign": SIGNS[sign],
-                    "other": SIGNS[other],
-                    "wrong": wrong,
-                    "images": pair.first_images if sign == pair.first else pair.second_images,
-                    "pictures": _pictures(answers, album, places),
-                }
-            )
-        alike = any({SIGNS[pair.first], SIGNS[pair.second]} <= group for group in LOOK_ALIKES)
-        pairs.append({"sides": sides, "alike": alike})
-    return pairs
+def confusion(run: FinishedRun) -> dict[str, Any]:
+    """What was read as what."""
+    predictions = run.predictions
+    wrong, images = int((~predictions.correct).sum()), len(predictions.labels)
+    figure = confusion_figure(predictions.labels, predictions.predicted)
+    said = f"Confusion matrix: {wrong} of {images} predictions are off the diagonal."
+    return {"chart": charts.as_svg(figure, said), "images": images}
 
 
-def _pictures(answers: Answers, album: Album | None, places: Sequence[int]) -> list[dict[str, Any]]:
-    pictures = []
-    for place in places:
-        name = answers.names[place]
-        if album and (picture := album.picture(name)):
-            pictures.append(
-                {
-                    "uri": picture,
-                    "name": name,
-                    "sign": SIGNS[answers.labels[place]],
-                    "answer": SIGNS[answers.predicted[place]],
-                    "probability": float(answers.probability[place]),
-                }
-            )
-    return pictures
-
-
-def _explained(answers: Answers, album: Album | None) -> dict[str, Any]:
-    kinds = (
-        ("Right, drawn at random", answered.right_at_random(answers, _EXPLAINED)),
-        ("Wrong, and surest of it", answered.surest_mistakes(answers, _EXPLAINED)),
+def calibration(run: FinishedRun) -> dict[str, Any]:
+    """How sure, and how correct."""
+    predictions = run.predictions
+    named = {"as trained": predictions.uncalibrated, "calibrated": predictions.probability}
+    bins = [(name, calibration_bins(probability, predictions.correct)) for name, probability in named.items()]
+    errors = {name: calibration_error(probability, predictions.correct) for name, probability in named.items()}
+    said = "Reliability diagram. " + " ".join(
+        f"Calibration error {name}: {error:.1%}." for name, error in errors.items()
     )
-    if album is None:
-        return {"stage": "", "rows": []}
-    places = [place for _, chosen in kinds for place in chosen]
-    names = [answers.names[place] for place in places]
-    stage, heat = album.explained(names, [int(answers.predicted[place]) for place in places])
-    rows = []
-    for title, chosen in kinds:
-        pictures = [p | {"heat": heat[p["name"]]} for p in _pictures(answers, album, chosen) if p["name"] in heat]
-        if pictures:
-            rows.append({"title": title, "pictures": pictures})
-    return {"stage": stage, "rows": rows}
+    chart = charts.as_svg(charts.reliability(bins), said)
+    return {"chart": chart, "record": run.record, "abstention": _abstention(run.record)}
 
 
-def _reliability(answers: Answers) -> dict[str, Any]:
-    named = [("calibrated" if answers.uncalibrated is not None else "as trained", answers.probability)]
-    if answers.uncalibrated is not None:
-        named.insert(0, ("as trained", answers.uncalibrated))
-    bins = [
-        (name, [(b.confidence, b.accuracy, b.images) for b in calibration_bins(probability, answers.right)])
-        for name, probability in named
-    ]
-    errors = [(name, calibration_error(probability, answers.right)) for name, probability in named]
-    said = "Reliability diagram. " + " ".join(f"Calibration error {name}: {error:.1%}." for name, error in errors)
-    return {"chart": reliability_chart(bins, said), "names": [name for name, _ in named]}
-
-
-def _abstention(metrics: Mapping[str, Any]) -> str:
-    threshold, answered_share = metrics.get("abstain_below"), metrics.get("test/answered_share")
-    if threshold is None or answered_share is None:
-        return ""
+def _abstention(record: Any) -> str:
+    threshold, accuracy = record["abstain_below"], record["test/answered_accuracy"]
     if threshold == 0:
-        return (
-            "Prediction withholds no answer: on the validation images the answers were right 95 % of the time without."
-        )
-    accuracy = metrics.get("test/answered_accuracy")
-    right = f", {pages.share(accuracy)} of them right" if accuracy is not None else ""
+        return "No prediction is withheld: on the validation images 95 % of them were correct without."
+    correct = f", {percent(accuracy)} of them correctly" if accuracy is not None else ""
     return (
-        f"Prediction says “not sure” below a probability of {pages.share(threshold, 0)}, chosen on validation images; "
-        f"on the test images that leaves {pages.share(answered_share)} answered{right}."
+        f"Prediction says “not sure” below a probability of {percent(threshold, 0)}, chosen on validation images; "
+        f"on the test images that leaves {percent(record['test/answered_share'])} answered{correct}."
     )
 
 
-def _ranked(groups: Sequence[GroupScore], overall: float) -> list[dict[str, Any]]:
-    ranked = []
-    for kind, title in (("signer", "By signer"), ("source", "By source")):
-        scores = [score for score in groups if score.kind == kind]
-        left_out, few = 0, ""
-        if len(scores) > _LISTED:
-            small = [score for score in scores if score.images < _FEWEST_IMAGES]
-            scores = [score for score in scores if score.images >= _FEWEST_IMAGES]
-            if small:
-                images = sum(score.images for score in small)
-                together = sum(score.accuracy * score.images for score in small) / images
-                few = (
-                    f"{len(small)} {kind}s with fewer than {_FEWEST_IMAGES} images each are not ranked: of their "
-                    f"{images} images together, {pages.share(together)} were read right."
-                )
-        if len(scores) > _LISTED:
-            left_out = len(scores) - _BEST_LISTED - _WORST_LISTED
-            scores = [*scores[:_BEST_LISTED], *scores[-_WORST_LISTED:]]
-        rows = [(score, whisker(score.accuracy, score.low, score.high, overall)) for score in scores]
-        if rows or few:
-            ranked.append({"title": title, "kind": kind, "rows": rows, "left_out": left_out, "few": few})
-    return ranked
+def groups(run: FinishedRun) -> dict[str, Any]:
+    """The accuracy of every signer and of every source."""
+    rows = run.table(run_folder.GROUPS, ("kind", "name", "unit"))
+    lists = [_ranked(kind, [row for row in rows if row["kind"] == kind]) for kind in ("signer", "source")]
+    return {"lists": [one for one in lists if one["rows"] or one["few"]], "overall": run.record["test/accuracy"]}
+
+
+def _ranked(kind: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    left_out, few = 0, ""
+    if len(rows) > _LISTED:
+        small = [row for row in rows if row["images"] < _FEWEST_IMAGES]
+        rows = [row for row in rows if row["images"] >= _FEWEST_IMAGES]
+        if small:
+            images = [row["images"] for row in small]
+            together = np.average([row["accuracy"] for row in small], weights=images)
+            few = (
+                f"{len(small)} {kind}s with fewer than {_FEWEST_IMAGES} images each are not ranked: of their "
+                f"{sum(images):.0f} images together, {percent(together)} were read correctly."
+            )
+    if len(rows) > _LISTED:
+        left_out = len(rows) - _BEST_LISTED - _WORST_LISTED
+        rows = [*rows[:_BEST_LISTED], *rows[-_WORST_LISTED:]]
+    return {"kind": kind, "rows": rows, "left_out": left_out, "few": few}
+
+
+def signs(run: FinishedRun) -> dict[str, Any]:
+    """How every sign was read, the hardest first."""
+    rows = run.table(run_folder.CLASSES, words=("sign",))
+    return {"signs": sorted(rows, key=lambda row: (row["f1"], row["sign"]))}
+
+
+def foot(run: FinishedRun) -> dict[str, Any]:
+    """By what the run was made, and how to make it and its page again."""
+    return {"record": run.record}
+
+
+RUN_PAGE = Page(
+    "run", about, figures, elsewhere, curves, stages, confusion, pairs, looks, calibration, groups, signs, foot
+)

@@ -1,130 +1,180 @@
 """The page of sweeps: accuracy against trained stages for seen and unseen signers on one axis, and against its cost."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from src.reports.charts import COLOURS, Series, line_chart, number, percent
-from src.reports.flat_sweeps import Configuration, Line, lines_of, read_sweep, trained_stages
-from src.reports.pages import write_page
-from src.runs.sweeps import mean_sd
+from matplotlib.figure import Figure
 
-_COLUMNS = {"accuracy": "accuracy", "f1": "macro F1", "handshape": "handshape", "ece": "calibration error"}
+from src.reports import charts
+from src.reports.charts import Series
+from src.reports.pages import Page
+from src.runs.sweeps import Configuration, Line, lines_of, mean_sd, read_sweep, trained_stages
+
+_COLUMNS = {
+    "test/accuracy": "accuracy",
+    "test/f1_macro": "macro F1",
+    "test/handshape_accuracy": "handshape",
+    "test/ece_calibrated": "calibration error",
+}
 
 
-def write(folders: Sequence[Path], file: Path) -> Path:
-    """Write the page of the sweeps in these folders.
+@dataclass(frozen=True)
+class Sweep:
+    """What one multirun adds up to, or several to compare."""
+
+    folders: Sequence[Path]
+
+    @cached_property
+    def configurations(self) -> list[Configuration]:
+        """Runs that differ in their seed alone.
+
+        Raises:
+            UserError: a folder holds no runs.
+        """
+        return [one for folder in self.folders for one in read_sweep(folder)]
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        """Configurations of one protocol that differ in what they train."""
+        return lines_of(self.configurations)
+
+    @cached_property
+    def runs(self) -> list[Any]:
+        """The records of all finished runs."""
+        return [run for one in self.configurations for run in one.runs]
+
+    @property
+    def settings(self) -> list[str]:
+        """The names of all settings that vary."""
+        return list(dict.fromkeys(key for one in self.configurations for key in one.settings))
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """Folder name → why its run failed."""
+        return {name: why for one in self.configurations for name, why in one.failed.items()}
+
+    @property
+    def unfinished(self) -> list[str]:
+        """Names of the folders of runs that neither finished nor failed."""
+        return [name for one in self.configurations for name in one.unfinished]
+
+    def every(self, key: str) -> list[str]:
+        """All values that the runs have of something, as text."""
+        return sorted({str(run[key]) for run in self.runs})
+
+
+def write(sweep: Sweep, file: Path) -> Path:
+    """Write the page of some sweeps, and give its file back.
 
     Raises:
         UserError: a folder holds no runs, or the page cannot be written.
     """
-    configurations = [one for folder in folders for one in read_sweep(folder)]
-    lines = lines_of(configurations)
-    runs = [run for one in configurations for run in one.runs]
-    rows = _rows(lines)
-    values = {
-        "title": _title(lines, runs),
-        "folders": [folder.name for folder in folders],
-        "box": _box(configurations, lines, runs),
-        "lines": lines,
-        "colours": COLOURS,
-        "stages_chart": _against_stages(lines) if runs else "",
-        "cost_chart": _against_cost(lines) if runs else "",
-        "best": [best for line in lines if (best := _best(line))],
-        "keys": _keys(configurations),
-        "rows": rows,
-        "columns": [(key, name) for key, name in _COLUMNS.items() if any(row[key] for row in rows)],
-        "failed": [(name, why) for one in configurations for name, why in one.failed.items()],
-        "unfinished": [name for one in configurations for name in one.unfinished],
-        "commits": sorted({str(run["commit"]) for run in runs}),
-        "machines": sorted({str(run["machine"]) for run in runs}),
-    }
-    write_page(file, "sweep.html", values)
-    return file
+    title = "A sweep without a finished run"
+    if sweep.runs:
+        seen = {run["split"] in ("random", "group") for run in sweep.runs}
+        title = f"{' and '.join(sweep.every('model'))}: which stages to train"
+        title += " for seen and for unseen signers" if len(seen) == 2 else ""
+    return SWEEP_PAGE.write(file, sweep, f"sweep {', '.join(folder.name for folder in sweep.folders)}", title)
 
 
-def _title(lines: Sequence[Line], runs: Sequence[Mapping[str, Any]]) -> str:
-    models = " and ".join(sorted({str(run["model"]) for run in runs}))
-    if not runs:
-        return "A sweep without a finished run"
-    seen = {run["split"] in ("random", "group") for run in runs}
-    return f"{models}: which stages to train" + (" for seen and for unseen signers" if len(seen) == 2 else "")
+def about(sweep: Sweep) -> dict[str, Any]:
+    """What was trained, on what, and what the figures promise; then what failed."""
+    failed = len(sweep.failed) + len(sweep.unfinished)
+    facts = {"Runs": f"none finished, {failed} failed or unfinished."}
+    if sweep.runs:
+        most = max(len(one.runs) for one in sweep.configurations)
+        counted = f"{len(sweep.runs)} finished, up to {most} {'seed' if most == 1 else 'seeds'} a point"
+        facts = {
+            "Trained": f"{'; '.join(sweep.every('model'))}, weights: {'; '.join(sweep.every('weights'))}, "
+            f"{'; '.join(sweep.every('image_size_px'))} px.",
+            "On": f"{'; '.join(sweep.every('sources')).replace(',', ' + ')}.",
+            "Runs": counted + (f"; {failed} failed or unfinished." if failed else "."),
+        }
+    promises = dict.fromkeys((line.protocol, line.promise) for line in sweep.lines)
+    return {"facts": facts, "promises": promises, "failed": sweep.failed, "unfinished": sweep.unfinished}
 
 
-def _box(
-    configurations: Sequence[Configuration], lines: Sequence[Line], runs: Sequence[Mapping[str, Any]]
-) -> list[tuple[str, str]]:
-    def every(key: str) -> str:
-        return "; ".join(sorted({str(run[key]).replace(",", " + ") for run in runs}))
+def how_much_to_train(sweep: Sweep) -> dict[str, Any] | None:
+    """Accuracy against trained stages, and against what they cost."""
+    if not sweep.runs:
+        return None
+    drawn = []
+    for draw, series, said, x_unit in (
+        (_draw_stages, stages_series(sweep.lines), "the number of trained stages", "stages"),
+        (_draw_cost, cost_series(sweep.lines), "seconds a run", "s"),
+    ):
+        with charts.panels(460, 300) as (figure, (axes,)):
+            draw(axes, series)
+        values = "; ".join(
+            f"{one.name}: " + ", ".join(f"{x:.0f} {x_unit} {y:.1%}" for x, y in one.points) for one in series
+        )
+        drawn.append(charts.as_svg(figure, f"Test accuracy against {said}. {values}."))
+    best = [best for line in sweep.lines if (best := _best(line))]
+    return {"stages": drawn[0], "cost": drawn[1], "best": best, "lines": sweep.lines, "colours": charts.COLOURS}
 
-    failed = sum(len(one.failed) + len(one.unfinished) for one in configurations)
-    if not runs:
-        return [("Runs", f"none finished, {failed} failed or unfinished.")]
-    most = max(len(one.runs) for one in configurations)
-    counted = f"{len(runs)} finished, up to {most} {'seed' if most == 1 else 'seeds'} a point"
-    promises = dict.fromkeys((line.protocol, line.promise) for line in lines)
-    return [
-        ("Trained", f"{every('model')}, from {every('weights')}, {every('image_size_px')} px."),
-        ("On", f"{every('sources')}."),
-        ("Runs", counted + (f"; {failed} failed or unfinished." if failed else ".")),
-        *promises,
-    ]
+
+def both_charts(sweep: Sweep) -> Figure:
+    """The charts of the page in one figure, to be saved as a file of its own."""
+    with charts.panels(540, 620, heights=(3, 2)) as (figure, (above, below)):
+        figure.subplots_adjust(hspace=0.25)
+        _draw_stages(above, stages_series(sweep.lines))
+        _draw_cost(below, cost_series(sweep.lines))
+        above.set_title(f"{' and '.join(sweep.every('model'))}: test accuracy", loc="left")
+        above.legend()
+    return figure
 
 
-def _against_stages(lines: Sequence[Line]) -> Any:
+def stages_series(lines: Sequence[Line]) -> list[Series]:
+    """Accuracy against trained stages: the mean and its deviation, every run a faint dot."""
     series = []
-    for place, line in enumerate(lines):
-        figures = [(trained_stages(one), one.values("test/accuracy"), one) for one in line.members]
-        points = [(float(stages), mean_sd(values)[0]) for stages, values, _ in figures]
-        labels = [
-            f"{line.name}: {stages} trained ({one.runs[0]['stages_trained_names'].replace('+', ', ')}), {_mean(values)}"
-            for stages, values, one in figures
+    for number, line in enumerate(lines):
+        members = [(float(trained_stages(one)), one.values("test/accuracy"), one) for one in line.members]
+        points = [(stages, mean_sd(values)[0]) for stages, values, _ in members]
+        words = [
+            f"{line.name}: {stages:.0f} trained ({one.runs[0]['stages_trained_names'].replace('+', ', ')}), "
+            + mean_of(values)
+            for stages, values, one in members
         ]
-        dots = [(float(stages), value) for stages, values, _ in figures if len(values) > 1 for value in values]
-        spread = [mean_sd(values)[1] for _, values, _ in figures]
+        dots = [(stages, value) for stages, values, _ in members if len(values) > 1 for value in values]
+        spread = [mean_sd(values)[1] for _, values, _ in members]
         joined = len({x for x, _ in points}) == len(points)
-        series.append(Series(line.name, points, spread, labels, dots, joined, place))
-    places = sorted({x for one in series for x, _ in one.points})
-    said = "; ".join(f"{one.name}: " + ", ".join(f"{x:.0f} stages {y:.1%}" for x, y in one.points) for one in series)
-    return line_chart(
-        series,
-        f"Test accuracy against the number of trained stages. {said}.",
-        "trained stages, counted from the head",
-        "",
-        y_text=percent,
-        most=1,
-        x_ticks=places,
-    )
+        series.append(Series(line.name, points, words, spread, dots, joined, number))
+    return series
 
 
-def _against_cost(lines: Sequence[Line]) -> Any:
+def cost_series(lines: Sequence[Line]) -> list[Series]:
+    """Accuracy against what a run takes."""
     series = []
-    for place, line in enumerate(lines):
-        points, labels, spread = [], [], []
-        for one in line.members:
-            seconds, accuracy = mean_sd(one.seconds)[0], mean_sd(one.values("test/accuracy"))
-            points.append((seconds, accuracy[0]))
-            spread.append(accuracy[1])
-            labels.append(
-                f"{line.name}: {trained_stages(one)} stages, {seconds:.0f} s, {_mean(one.values('test/accuracy'))}"
-            )
-        series.append(Series(line.name, points, spread, labels, joined=False, colour=place))
-    said = "; ".join(f"{one.name}: " + ", ".join(f"{x:.0f} s {y:.1%}" for x, y in one.points) for one in series)
-    return line_chart(
-        series,
-        f"Test accuracy against seconds a run. {said}.",
-        "seconds a run, training and testing",
-        "",
-        y_text=percent,
-        most=1,
-        x_text=number,
-        x_from_zero=True,
-    )
+    for number, line in enumerate(lines):
+        seconds = [mean_sd(one.seconds)[0] for one in line.members]
+        values = [one.values("test/accuracy") for one in line.members]
+        words = [
+            f"{line.name}: {trained_stages(one)} stages, {taken:.0f} s, {mean_of(of)}"
+            for one, taken, of in zip(line.members, seconds, values, strict=True)
+        ]
+        points = [(taken, mean_sd(of)[0]) for taken, of in zip(seconds, values, strict=True)]
+        series.append(Series(line.name, points, words, [mean_sd(of)[1] for of in values], joined=False, colour=number))
+    return series
 
 
-def _mean(values: Sequence[float]) -> str:
+def _draw_stages(axes: Any, series: Sequence[Series]) -> None:
+    charts.draw_lines(axes, series, "trained stages, counted from the head")
+    axes.set_xticks(sorted({x for one in series for x, _ in one.points}))
+
+
+def _draw_cost(axes: Any, series: Sequence[Series]) -> None:
+    charts.draw_lines(axes, series, "seconds a run, training and testing")
+    axes.set_xlim(0, 1.05 * max((x for one in series for x, _ in one.points), default=1))
+
+
+def mean_of(values: Sequence[float]) -> str:
+    """ "45.0 ± 7.1 %", without the deviation for a single value; "–" for none."""
     mean, sd = mean_sd(values)
-    return f"{100 * mean:.1f}" + (f" ± {100 * sd:.1f}" if len(values) > 1 else "") + "\u00a0%"
+    return "–" if math.isnan(mean) else f"{100 * mean:.1f}{f' ± {100 * sd:.1f}' if len(values) > 1 else ''}\u00a0%"
 
 
 def _best(line: Line) -> dict[str, Any] | None:
@@ -134,41 +184,41 @@ def _best(line: Line) -> dict[str, Any] | None:
     ranked = sorted(line.members, key=lambda one: -mean_sd(one.values("test/accuracy"))[0])
     first, second = ranked[:2]
     (mean, sd), (other, other_sd) = (mean_sd(one.values("test/accuracy")) for one in (first, second))
-    apart = mean - other > sd + other_sd and min(len(first.runs), len(second.runs)) > 1
     return {
         "line": line.name,
         "stages": trained_stages(first),
-        "accuracy": _mean(first.values("test/accuracy")),
+        "accuracy": mean_of(first.values("test/accuracy")),
         "second": trained_stages(second),
-        "second_accuracy": _mean(second.values("test/accuracy")),
-        "apart": apart,
+        "second_accuracy": mean_of(second.values("test/accuracy")),
+        "apart": mean - other > sd + other_sd and min(len(first.runs), len(second.runs)) > 1,
     }
 
 
-def _keys(configurations: Sequence[Configuration]) -> list[str]:
-    return list(dict.fromkeys(key for one in configurations for key in one.settings))
-
-
-def _rows(lines: Sequence[Line]) -> list[dict[str, Any]]:
-    def summary(configuration: Configuration, figure: str) -> tuple[float, float] | None:
-        there = [float(run[figure]) for run in configuration.runs if run.get(figure) is not None]
-        return mean_sd(there) if len(there) == len(configuration.runs) else None
-
-    return [
+def configurations(sweep: Sweep) -> dict[str, Any] | None:
+    """Every configuration, a row each."""
+    if not sweep.runs:
+        return None
+    rows = [
         {
             "line": line.name,
-            "colour": place % COLOURS,
+            "colour": number % charts.COLOURS,
             "settings": one.settings,
             "stages": trained_stages(one),
-            "parameters": int(one.runs[0]["parameters_trained"]),
+            "parameters": one.runs[0]["parameters_trained"],
             "runs": len(one.runs),
-            "accuracy": summary(one, "test/accuracy"),
-            "f1": summary(one, "test/f1_macro"),
-            "handshape": summary(one, "test/handshape_accuracy"),
-            "ece": summary(one, "test/ece_calibrated"),
-            "seconds": mean_sd(one.seconds),
+            "figures": [{"mean": mean_sd(one.values(key))[0], "text": mean_of(one.values(key))} for key in _COLUMNS],
+            "seconds": mean_sd(one.seconds)[0],
             "saved": one.saved_seconds,
         }
-        for place, line in enumerate(lines)
+        for number, line in enumerate(sweep.lines)
         for one in line.members
     ]
+    return {"rows": rows, "keys": sweep.settings, "columns": _COLUMNS.values()}
+
+
+def foot(sweep: Sweep) -> dict[str, Any]:
+    """By what the runs were made, and how to make the page again."""
+    return {"commits": sweep.every("commit"), "machines": sweep.every("machine")}
+
+
+SWEEP_PAGE = Page("sweep", about, how_much_to_train, configurations, foot)
