@@ -78,10 +78,9 @@ def confusion_figure(labels: np.ndarray, predicted: np.ndarray, title: str = "")
     rows, columns = np.nonzero(counts)
     shown = share[rows, columns]
     strength = np.where(rows == columns, shown, np.sqrt(shown))
-    cells = axes.scatter(
-        columns, rows, (cell - 1) ** 2, np.where(rows == columns, _BLUE, _RED), "s",
-        alpha=np.maximum(0.12, strength), linewidths=0,
-    )  # fmt: skip
+    colours = np.where(rows == columns, _BLUE, _RED)
+    alpha = np.maximum(0.12, strength)
+    cells = axes.scatter(columns, rows, (cell - 1) ** 2, colours, marker="s", alpha=alpha, linewidths=0)
     at = list(zip(rows, columns, strict=True))
     cells.set_gid("¶".join(f"{names[r]} read as {names[c]}: {counts[r, c]} of {counts[r].sum()}" for r, c in at))
     for row, column, part, strong in zip(rows, columns, shown, strength > 0.55, strict=True):

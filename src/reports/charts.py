@@ -171,7 +171,9 @@ def _tidy(element: ElementTree.Element) -> None:
     element.attrib = {k.replace("{http://www.w3.org/1999/xlink}", "xlink:"): _plain(v) for k, v in kept.items()}
     if " " in words:
         said = words.split("¶")
-        shown = list(element.iter("use")) if len(said) > 1 else [element]
+        # A few markers of several colours are paths of their own; otherwise each uses one that is defined once.
+        points = list(element.iter("use")) or list(element.iter("path"))
+        shown = points if len(said) > 1 else [element]
         for one, saying in zip(shown, said, strict=False):
             title = ElementTree.Element("title")
             title.text = saying

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from src.evaluation.metrics import confusion_counts
-from src.reports.finished_run import FinishedRun, RunPredictions
+from src.reports.finished_run import FinishedRun
+from src.runs.tables import PredictionTable
 from src.signs.labels import LOOK_ALIKES, SIGNS
 
 _SEED = 0x11
@@ -59,7 +60,7 @@ def looks(run: FinishedRun) -> dict[str, Any] | None:
     return {"without": "", "stage": stage, "rows": rows} if rows else None
 
 
-def surest_mistakes(predictions: RunPredictions, most: int) -> list[int]:
+def surest_mistakes(predictions: PredictionTable, most: int) -> list[int]:
     """Indices of the wrong predictions of the highest probability, one for each (sign, prediction)."""
     wrong = np.flatnonzero(~predictions.correct)
     ordered = wrong[np.argsort(-predictions.probability[wrong], kind="stable")]
@@ -69,7 +70,7 @@ def surest_mistakes(predictions: RunPredictions, most: int) -> list[int]:
     return list(first.values())[:most]
 
 
-def correct_at_random(predictions: RunPredictions, most: int) -> list[int]:
+def correct_at_random(predictions: PredictionTable, most: int) -> list[int]:
     """Indices of correct predictions, the same for the same run, no two of one sign where there are enough signs."""
     drawn = np.random.default_rng(_SEED).permutation(np.flatnonzero(predictions.correct))
     return _one_of_each(drawn, predictions.labels[drawn], most)

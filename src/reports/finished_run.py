@@ -1,18 +1,16 @@
 """What the sections of a run's page are made from: the folder that a finished run left, read once."""
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
+from typing import Protocol
 
 from src.errors import UserError
-from src.runs import folder as run_folder
-from src.signs.labels import INDEX_OF
-
-CURVES = "curves.csv"
+from src.runs.folder import CLASSES, CURVES, GROUPS, PREDICTIONS, STAGES
+from src.runs.record import EvaluationRecord, RunRecord, read_evaluations, read_run
+from src.runs.tables import ClassScore, GroupScore, PredictionTable, StageRow, read_predictions, read_rows
 
 
 class Album(Protocol):
@@ -26,31 +24,6 @@ class Album(Protocol):
 
 
 @dataclass(frozen=True)
-class RunPredictions:
-    """What a run predicted of its test set, one entry an image.
-
-    Attributes:
-        names: `source/path`.
-        labels, predicted: `(images,) int64` class indices.
-        probability: `(images,) float64` of the prediction, calibrated.
-        uncalibrated: `(images,) float64` before temperature scaling.
-        groups: `(images,) int64` near-duplicate groups.
-    """
-
-    names: list[str]
-    labels: np.ndarray
-    predicted: np.ndarray
-    probability: np.ndarray
-    uncalibrated: np.ndarray
-    groups: np.ndarray
-
-    @property
-    def correct(self) -> np.ndarray:
-        """`(images,) bool`."""
-        return self.labels == self.predicted
-
-
-@dataclass(frozen=True)
 class FinishedRun:
     """A run's folder.
 
@@ -58,6 +31,9 @@ class FinishedRun:
         folder: where it is.
         album: its images, or None where they cannot be read.
         without_images: why they cannot, a sentence.
+
+    Raises:
+        UserError: by every property below, where the run has not finished or what it reads is damaged.
     """
 
     folder: Path
@@ -65,41 +41,48 @@ class FinishedRun:
     without_images: str = ""
 
     @cached_property
-    def record(self) -> dict[str, Any]:
+    def record(self) -> RunRecord:
         """What it measured."""
-        return run_folder.read_metrics(self.folder)
+        return read_run(self.folder)
 
     @cached_property
-    def predictions(self) -> RunPredictions:
-        """What it predicted of its test set.
+    def evaluations(self) -> list[EvaluationRecord]:
+        """What it measured on other tests."""
+        return read_evaluations(self.folder)
 
-        Raises:
-            UserError: the table is not there, or damaged.
-        """
-        file = self.folder / run_folder.PREDICTIONS
-        rows = run_folder.read_rows(file)
-        if not rows:
-            raise UserError(f"{file} holds no predictions: python -m src.evaluate run={self.folder} writes some.")
+    @cached_property
+    def predictions(self) -> PredictionTable:
+        """What it predicted of its test set."""
+        return read_predictions(self.folder / PREDICTIONS)
+
+    @cached_property
+    def stages(self) -> list[StageRow]:
+        """Its stages, from input to head."""
+        return read_rows(self.folder / STAGES, StageRow)
+
+    @cached_property
+    def groups(self) -> list[GroupScore]:
+        """The accuracy of every signer, then of every source, the best first."""
+        return read_rows(self.folder / GROUPS, GroupScore)
+
+    @cached_property
+    def signs(self) -> list[ClassScore]:
+        """How every sign was read."""
+        return read_rows(self.folder / CLASSES, ClassScore)
+
+    @cached_property
+    def curves(self) -> dict[str, list[tuple[int, float]]]:
+        """`train/loss`, `val/accuracy`, … → (epoch from 1, value) of each epoch that has one; {} without the table."""
+        file = self.folder / CURVES
+        if not file.is_file():
+            return {}
+        points: dict[str, list[tuple[int, float]]] = {}
         try:
-            return RunPredictions(
-                names=[f"{row['source']}/{row['path']}" for row in rows],
-                labels=np.array([INDEX_OF[row["label"]] for row in rows], dtype=np.int64),
-                predicted=np.array([INDEX_OF[row["prediction"]] for row in rows], dtype=np.int64),
-                probability=np.array([float(row["probability"]) for row in rows]),
-                uncalibrated=np.array([float(row["uncalibrated"]) for row in rows]),
-                groups=np.array([int(row["group"]) for row in rows]),
-            )
+            with file.open(newline="", encoding="utf-8") as stream:
+                for row in csv.DictReader(stream):
+                    epoch = int(row.pop("epoch"))
+                    for name, value in row.items():
+                        points.setdefault(name, []).extend([(epoch, float(value))] if value else [])
         except (KeyError, ValueError, TypeError) as error:
-            raise UserError(f"{file} is damaged ({error}): a run writes it anew, nothing else should.") from None
-
-    def table(self, name: str, words: Sequence[str]) -> list[dict[str, Any]]:
-        """A table that the run left, one mapping a row: `words` are columns of text, the others of numbers or None.
-
-        Raises:
-            UserError: the table is damaged.
-        """
-        rows = run_folder.read_rows(self.folder / name)
-        try:
-            return [{k: v if k in words else float(v) if v else None for k, v in row.items()} for row in rows]
-        except (ValueError, TypeError) as error:
-            raise UserError(f"{self.folder / name} is damaged ({error}).") from None
+            raise UserError(f"{file} is damaged ({error}): nothing but a run writes it.") from None
+        return points

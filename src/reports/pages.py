@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from src.errors import UserError
+from src.evaluation.metrics import Metric
 from src.storage.files import write_text
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -110,7 +111,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "whole": _whole, "spread": _spread}
+    environment.filters |= {"percent": percent, "whole": _whole, "spread": _spread, "metric": _metric}
     environment.globals["include_raw"] = lambda name: Markup((TEMPLATES / name).read_text(encoding="utf-8"))
     return environment
 
@@ -118,6 +119,10 @@ def _environment() -> Environment:
 def percent(value: float | None, digits: int = 1) -> str:
     """0.8043 → "80.4 %", never broken over two lines; "–" for None."""
     return "–" if value is None or math.isnan(value) else f"{100 * value:.{digits}f}\u00a0%"
+
+
+def _metric(value: float | None, metric: Metric) -> str:
+    return percent(value) if metric.share else metric.text(value)
 
 
 def _whole(value: float | None) -> str:

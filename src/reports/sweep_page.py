@@ -9,17 +9,15 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from src.evaluation.lines import Line, lines_of
+from src.evaluation.metrics import Metric
+from src.evaluation.promises import has_new_people
 from src.reports import charts
 from src.reports.charts import Series
 from src.reports.pages import Page
-from src.runs.sweeps import Configuration, Line, lines_of, mean_sd, read_sweep, trained_stages
-
-_COLUMNS = {
-    "test/accuracy": "accuracy",
-    "test/f1_macro": "macro F1",
-    "test/handshape_accuracy": "handshape",
-    "test/ece_calibrated": "calibration error",
-}
+from src.reports.headlines import headlines
+from src.runs.record import RunRecord
+from src.runs.sweeps import Configuration, mean_sd, read_sweep
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class Sweep:
         return lines_of(self.configurations)
 
     @cached_property
-    def runs(self) -> list[Any]:
+    def runs(self) -> list[RunRecord]:
         """The records of all finished runs."""
         return [run for one in self.configurations for run in one.runs]
 
@@ -62,9 +60,10 @@ class Sweep:
         """Names of the folders of runs that neither finished nor failed."""
         return [name for one in self.configurations for name in one.unfinished]
 
-    def every(self, key: str) -> list[str]:
-        """All values that the runs have of something, as text."""
-        return sorted({str(run[key]) for run in self.runs})
+    def every(self, name: str) -> str:
+        """All values that the records have of one of their fields."""
+        values = {getattr(run, name) for run in self.runs}
+        return "; ".join(sorted(" + ".join(value) if isinstance(value, tuple) else str(value) for value in values))
 
 
 def write(sweep: Sweep, file: Path) -> Path:
@@ -75,8 +74,8 @@ def write(sweep: Sweep, file: Path) -> Path:
     """
     title = "A sweep without a finished run"
     if sweep.runs:
-        seen = {run["split"] in ("random", "group") for run in sweep.runs}
-        title = f"{' and '.join(sweep.every('model'))}: which stages to train"
+        seen = {has_new_people(run.split) for run in sweep.runs}
+        title = f"{sweep.every('model')}: which stages to train"
         title += " for seen and for unseen signers" if len(seen) == 2 else ""
     return SWEEP_PAGE.write(file, sweep, f"sweep {', '.join(folder.name for folder in sweep.folders)}", title)
 
@@ -89,9 +88,8 @@ def about(sweep: Sweep) -> dict[str, Any]:
         most = max(len(one.runs) for one in sweep.configurations)
         counted = f"{len(sweep.runs)} finished, up to {most} {'seed' if most == 1 else 'seeds'} a point"
         facts = {
-            "Trained": f"{'; '.join(sweep.every('model'))}, weights: {'; '.join(sweep.every('weights'))}, "
-            f"{'; '.join(sweep.every('image_size_px'))} px.",
-            "On": f"{'; '.join(sweep.every('sources')).replace(',', ' + ')}.",
+            "Trained": f"{sweep.every('model')}, weights: {sweep.every('weights')}, {sweep.every('image_size_px')} px.",
+            "On": f"{sweep.every('sources')}.",
             "Runs": counted + (f"; {failed} failed or unfinished." if failed else "."),
         }
     promises = dict.fromkeys((line.protocol, line.promise) for line in sweep.lines)
@@ -123,7 +121,7 @@ def both_charts(sweep: Sweep) -> Figure:
         figure.subplots_adjust(hspace=0.25)
         _draw_stages(above, stages_series(sweep.lines))
         _draw_cost(below, cost_series(sweep.lines))
-        above.set_title(f"{' and '.join(sweep.every('model'))}: test accuracy", loc="left")
+        above.set_title(f"{sweep.every('model')}: test accuracy", loc="left")
         above.legend()
     return figure
 
@@ -132,10 +130,10 @@ def stages_series(lines: Sequence[Line]) -> list[Series]:
     """Accuracy against trained stages: the mean and its deviation, every run a faint dot."""
     series = []
     for number, line in enumerate(lines):
-        members = [(float(trained_stages(one)), one.values("test/accuracy"), one) for one in line.members]
+        members = [(float(one.stages_trained), one.values("test/accuracy"), one) for one in line.members]
         points = [(stages, mean_sd(values)[0]) for stages, values, _ in members]
         words = [
-            f"{line.name}: {stages:.0f} trained ({one.runs[0]['stages_trained_names'].replace('+', ', ')}), "
+            f"{line.name}: {stages:.0f} trained ({', '.join(one.runs[0].stages_trained_names)}), "
             + mean_of(values)
             for stages, values, one in members
         ]
@@ -153,7 +151,7 @@ def cost_series(lines: Sequence[Line]) -> list[Series]:
         seconds = [mean_sd(one.seconds)[0] for one in line.members]
         values = [one.values("test/accuracy") for one in line.members]
         words = [
-            f"{line.name}: {trained_stages(one)} stages, {taken:.0f} s, {mean_of(of)}"
+            f"{line.name}: {one.stages_trained} stages, {taken:.0f} s, {mean_of(of)}"
             for one, taken, of in zip(line.members, seconds, values, strict=True)
         ]
         points = [(taken, mean_sd(of)[0]) for taken, of in zip(seconds, values, strict=True)]
@@ -171,10 +169,14 @@ def _draw_cost(axes: Any, series: Sequence[Series]) -> None:
     axes.set_xlim(0, 1.05 * max((x for one in series for x, _ in one.points), default=1))
 
 
-def mean_of(values: Sequence[float]) -> str:
+def mean_of(values: Sequence[float], metric: Metric | None = None) -> str:
     """ "45.0 ± 7.1 %", without the deviation for a single value; "–" for none."""
     mean, sd = mean_sd(values)
-    return "–" if math.isnan(mean) else f"{100 * mean:.1f}{f' ± {100 * sd:.1f}' if len(values) > 1 else ''}\u00a0%"
+    if math.isnan(mean):
+        return "–"
+    if metric and not metric.share:
+        return metric.text(mean) + (f" ± {metric.text(sd)}" if len(values) > 1 else "")
+    return f"{100 * mean:.1f}{f' ± {100 * sd:.1f}' if len(values) > 1 else ''}\u00a0%"
 
 
 def _best(line: Line) -> dict[str, Any] | None:
@@ -186,9 +188,9 @@ def _best(line: Line) -> dict[str, Any] | None:
     (mean, sd), (other, other_sd) = (mean_sd(one.values("test/accuracy")) for one in (first, second))
     return {
         "line": line.name,
-        "stages": trained_stages(first),
+        "stages": first.stages_trained,
         "accuracy": mean_of(first.values("test/accuracy")),
-        "second": trained_stages(second),
+        "second": second.stages_trained,
         "second_accuracy": mean_of(second.values("test/accuracy")),
         "apart": mean - other > sd + other_sd and min(len(first.runs), len(second.runs)) > 1,
     }
@@ -198,22 +200,27 @@ def configurations(sweep: Sweep) -> dict[str, Any] | None:
     """Every configuration, a row each."""
     if not sweep.runs:
         return None
+    metrics = headlines(sweep.runs)
     rows = [
         {
             "line": line.name,
             "colour": number % charts.COLOURS,
             "settings": one.settings,
-            "stages": trained_stages(one),
-            "parameters": one.runs[0]["parameters_trained"],
+            "stages": one.stages_trained,
+            "parameters": one.runs[0].parameters_trained,
             "runs": len(one.runs),
-            "figures": [{"mean": mean_sd(one.values(key))[0], "text": mean_of(one.values(key))} for key in _COLUMNS],
+            "figures": [_figure(one.values(f"test/{metric.name}"), metric) for metric in metrics],
             "seconds": mean_sd(one.seconds)[0],
             "saved": one.saved_seconds,
         }
         for number, line in enumerate(sweep.lines)
         for one in line.members
     ]
-    return {"rows": rows, "keys": sweep.settings, "columns": _COLUMNS.values()}
+    return {"rows": rows, "keys": sweep.settings, "columns": [metric.title for metric in metrics]}
+
+
+def _figure(values: Sequence[float], metric: Metric) -> dict[str, Any]:
+    return {"mean": mean_sd(values)[0], "text": mean_of(values, metric)}
 
 
 def foot(sweep: Sweep) -> dict[str, Any]:

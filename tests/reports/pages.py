@@ -7,7 +7,6 @@ from pathlib import Path
 _PHONE_PX = 500  # the narrowest window that a headless Chromium opens
 
 _VOID = {"meta", "link", "img", "br", "input", "hr"}
-_DRAWN = {"circle", "line", "rect", "polyline"}  # SVG elements that close themselves
 
 
 class Page(HTMLParser):
@@ -43,10 +42,6 @@ class Page(HTMLParser):
         if tag not in _VOID:
             self._open.append(tag)
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert tag in _DRAWN
-        self.tags.append(tag)
-
     def handle_endtag(self, tag: str) -> None:
         assert self._open.pop() == tag
 
@@ -55,6 +50,11 @@ class Page(HTMLParser):
             self.scripts.append(data)
         elif not self._open or self._open[-1] != "style":
             self.text += data.replace("\u00a0", " ")  # between a number and its unit no line is broken
+
+    @property
+    def charts(self) -> list[str]:
+        """The text of each `<svg>`."""
+        return [part.partition("</svg>")[0] for part in self.source.split("<svg")[1:]]
 
     def asks_for_nothing(self) -> bool:
         """Whether a browser finds in this page no reason to open a connection or another file."""
