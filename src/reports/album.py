@@ -1,4 +1,4 @@
-"""The page of a run with its images: the network and the images are loaded, the page itself is `src.reports`."""
+"""The page of a run with its images, for which the images and the network are loaded."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,20 +6,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from omegaconf import DictConfig
 
 from src.data.datamodule import SignDataModule
 from src.errors import UserError
-from src.learning.rescoring import load_classifier
+from src.learning.rescoring import load_network
+from src.learning.run_data import loaded_data
+from src.learning.run_settings import recorded_settings
 from src.nets.grad_cam import grad_cam
 from src.nets.stages import StagedNetwork
 from src.reports import run_page
 from src.reports.data_uri import data_uri
 from src.reports.finished_run import FinishedRun
+from src.runs.record import read_run
 
 
 class RunAlbum:
-    """A run's images by name, and what of them spoke for its answers."""
+    """A run's images by name, and what of them spoke for its predictions."""
 
     def __init__(self, data: SignDataModule, network: StagedNetwork) -> None:
         self.data, self.network = data, network
@@ -44,22 +46,25 @@ class RunAlbum:
         return found.stage, {name: data_uri(image) for (name, _), image in zip(known, warm, strict=True)}
 
 
-def write_run_page(run: Path, cfg: DictConfig, data: SignDataModule | None = None) -> Path:
-    """Write `<run>/report.html`, with images where the images and the best checkpoint can be read.
-
-    Args:
-        run: the folder of a finished run.
-        cfg: the run's own config.
-        data: the run's images where they are at hand already.
+def write_run_page(run: Path, data: SignDataModule, network: StagedNetwork) -> Path:
+    """Write `<run>/report.html` of a run whose images and best network are at hand.
 
     Raises:
         UserError: the run has not finished, or its tables are damaged.
     """
+    return run_page.write(FinishedRun(run, RunAlbum(data, network)))
+
+
+def write_page_of(run: Path) -> Path:
+    """Write `<run>/report.html` of a folder, with images where they and the best checkpoint can be read.
+
+    Raises:
+        UserError: the run has not finished, or its tables are damaged.
+    """
+    read_run(run)  # a run without a record has no page, and nothing is loaded for it
     try:
-        if data is None:
-            data = SignDataModule(cfg)
-            data.prepare()
-        album = RunAlbum(data, load_classifier(run, cfg).network)
+        settings = recorded_settings(run)
+        album = RunAlbum(loaded_data(settings), load_network(run, settings))
     except UserError as error:
         why = f"No images here, since those of the run or its weights could not be read: {error}"
         return run_page.write(FinishedRun(run, without_images=why))

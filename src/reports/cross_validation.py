@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -18,6 +17,7 @@ from src.runs.folder import FOLDS, METRICS, read_failure
 from src.runs.record import RunRecord, read_run
 from src.runs.sweeps import mean_sd
 from src.storage.files import write_csv
+from src.terminal import table
 
 TABLE = "folds.csv"
 _FIGURES = ("test/accuracy", "test/f1_macro", "val/accuracy")  # further metrics come last
@@ -100,19 +100,19 @@ def report(folder: Path, console: Console | None = None) -> None:
 
 
 def _table(folds: Sequence[Fold]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("held out", overflow="fold")
+    rows = table()
+    rows.add_column("held out", overflow="fold")
     metrics = narrow_headlines([run for fold in folds for run in fold.runs])
     titles = ["test accuracy" if metric.name == "accuracy" else metric.title for metric in metrics]
     for column in ("images", "runs", *titles, "validation"):
-        table.add_column(column, justify="right", no_wrap=True)
+        rows.add_column(column, justify="right", no_wrap=True)
     for fold in folds:
         figures = [metric.text(fold.mean(f"test/{metric.name}")) for metric in metrics]
         images = str(fold.runs[0].test_images) if fold.runs else "–"
         validation = f"{fold.mean('val/accuracy'):.1%}" if fold.runs else "–"
         name, style = Text(fold.name), None if fold.runs else "red"
-        table.add_row(name, images, str(len(fold.runs)), *figures, validation, style=style)
-    return table
+        rows.add_row(name, images, str(len(fold.runs)), *figures, validation, style=style)
+    return rows
 
 
 def _summary(measured: Sequence[Fold], planned: int) -> str:

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from src.evaluation.metrics import CALIBRATED, shown
-from src.evaluation.promises import protocol
+from src.evaluation.promises import protocol_line
 from src.runs.folder import REPORT
 from src.runs.record import EvaluationRecord, Figures, Record, RunRecord
+from src.terminal import table
 
 
 def print_result(record: RunRecord, run_dir: Path, console: Console | None = None) -> None:
@@ -48,22 +47,22 @@ def print_evaluation(record: EvaluationRecord, file: Path, console: Console | No
 
 def _print_figures(record: Record, others: Mapping[str, tuple[Figures, int]], console: Console) -> None:
     """The protocol, then a row a metric. `others`: figures of other images, and how many; a column each before test."""
-    console.print(protocol(record), style="bold", markup=False, highlight=False)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("")
+    console.print(protocol_line(record), style="bold", markup=False, highlight=False)
+    rows = table()
+    rows.add_column("")
     for column in (*others, "test"):
-        table.add_column(column, justify="right")
+        rows.add_column(column, justify="right")
     blank = [""] * len(others)
     for metric in shown(record.test):
         calibrated = record.test.get(f"{metric.name}{CALIBRATED}")
         text = metric.text(record.test[metric.name])
         text += f", calibrated {metric.text(calibrated)}" if calibrated is not None else ""
-        table.add_row(metric.title, *(metric.text(figures.get(metric.name)) for figures, _ in others.values()), text)
+        rows.add_row(metric.title, *(metric.text(figures.get(metric.name)) for figures, _ in others.values()), text)
         if ends := record.interval(metric.name):
-            table.add_row("  95 % interval", *blank, " to ".join(map(metric.text, ends)))
-    table.add_row("images", *(str(images) for _, images in others.values()), str(record.test_images))
-    table.add_row("near-duplicates in training", *blank, _leak(record))
-    console.print(table)
+            rows.add_row("  95 % interval", *blank, " to ".join(map(metric.text, ends)))
+    rows.add_row("images", *(str(images) for _, images in others.values()), str(record.test_images))
+    rows.add_row("near-duplicates in training", *blank, _leak(record))
+    console.print(rows)
     console.print(f"  {record.interval_note}", highlight=False, markup=False)
 
 
