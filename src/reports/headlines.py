@@ -20,4 +20,5 @@ def headlines(records: Sequence[Record]) -> list[Metric]:
 
 def narrow_headlines(records: Sequence[Record]) -> list[Metric]:
     """Those of them that a terminal has room for in a table of runs."""
-    return [metric for metric in shown(n for record in records for n in record.test) if metric.name not in _NARROW_WITHOUT]
+    names = [name for record in records for name in record.test]
+    return [metric for metric in shown(names) if metric.name not in _NARROW_WITHOUT]

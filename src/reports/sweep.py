@@ -112,7 +112,7 @@ def _write_csv(sweep: Sweep, file: Path) -> None:
         flat = [run.flat() for run in one.runs]
         figures = [value for figure in _FIGURES for value in mean_sd(one.values(figure))]
         others = [value for figure in further for value in mean_sd(one.values(figure))]
-        leaked = mean_sd([run.leaked_test_percent or 0.0 for run in one.runs])[0]
+        saved, leaked = one.saved_seconds, mean_sd([run.leaked_test_percent or 0.0 for run in one.runs])[0]
         rows.append(
             [
                 *(one.settings.get(key, "") for key in sweep.settings),
@@ -120,7 +120,7 @@ def _write_csv(sweep: Sweep, file: Path) -> None:
                 len(one.runs),
                 len(one.failed) + len(one.unfinished),
                 " ".join(str(seed) for seed in sorted(run.seed for run in one.runs)),
-                *("" if math.isnan(value) else f"{value:.6g}" for value in (*figures, one.saved_seconds, leaked, *others)),
+                *("" if math.isnan(value) else f"{value:.6g}" for value in (*figures, saved, leaked, *others)),
             ]
         )
     write_csv(file, (*header, "cache_saved_seconds_mean", "leaked_test_percent_mean", *last), rows)

@@ -14,8 +14,8 @@ from src.evaluation.metrics import Metric
 from src.evaluation.promises import has_new_people
 from src.reports import charts
 from src.reports.charts import Series
-from src.reports.pages import Page
 from src.reports.headlines import headlines
+from src.reports.pages import Page
 from src.runs.record import RunRecord
 from src.runs.sweeps import Configuration, mean_sd, read_sweep
 
@@ -133,8 +133,7 @@ def stages_series(lines: Sequence[Line]) -> list[Series]:
         members = [(float(one.stages_trained), one.values("test/accuracy"), one) for one in line.members]
         points = [(stages, mean_sd(values)[0]) for stages, values, _ in members]
         words = [
-            f"{line.name}: {stages:.0f} trained ({', '.join(one.runs[0].stages_trained_names)}), "
-            + mean_of(values)
+            f"{line.name}: {stages:.0f} trained ({', '.join(one.runs[0].stages_trained_names)}), " + mean_of(values)
             for stages, values, one in members
         ]
         dots = [(stages, value) for stages, values, _ in members if len(values) > 1 for value in values]

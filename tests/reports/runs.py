@@ -37,10 +37,11 @@ def finished_run(folder: Path, scored: Scored | None = None, **changed: Any) -> 
     scored = scored or scored_images()
     calibration = Calibration(temperature=0.8, abstain_below=0.3)
     write_tables(folder, scored, calibration)
-    stages = [StageRow("conv1", 400, None, 0, 0.0, "ab", "ab"), StageRow("neck", 300, 1, 0, 0.001), StageRow("head", 300, 1, 0, 0.001)]
-    write_rows(folder / STAGES, StageRow, stages)
+    trained = [StageRow(name, 300, 1, 0, 0.001) for name in ("neck", "head")]
+    write_rows(folder / STAGES, StageRow, [StageRow("conv1", 400, None, 0, 0.0, "ab", "ab"), *trained])
     header = ("epoch", "train/loss", "train/accuracy", "val/loss", "val/accuracy", "val/f1_macro")
-    write_csv(folder / CURVES, header, [(1, 2.5, 0.2, 2.25, 0.3, 0.1), (2, 1.5, 0.5, 1.25, 0.6, 0.4), (3, 1.0, 0.8, 1.5, 0.5, "")])
+    epochs = [(1, 2.5, 0.2, 2.25, 0.3, 0.1), (2, 1.5, 0.5, 1.25, 0.6, 0.4), (3, 1.0, 0.8, 1.5, 0.5, "")]
+    write_csv(folder / CURVES, header, epochs)
     # The record's own figures of its test set would say nothing of these predictions.
     replace(run_record(), **{**measured(scored, calibration), "test_images": IMAGES, **changed}).write(folder / METRICS)
     return folder

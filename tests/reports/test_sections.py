@@ -60,6 +60,7 @@ def test_a_users_module_adds_a_section_where_it_says(plugin: Path) -> None:
 
 def test_a_template_may_be_a_file_and_a_section_without_values_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "greeting.html").write_text("<section>{{ name }}, hello</section>")
+
     def foot(name: str) -> dict[str, str]:
         return {}
 
@@ -73,7 +74,7 @@ def test_a_template_may_be_a_file_and_a_section_without_values_is_left_out(tmp_p
 
 
 def test_a_section_before_one_that_is_not_there_is_refused_in_a_sentence() -> None:
-    with pytest.raises(UserError, match="no section 'sings' for 'mine'.*signs"):
+    with pytest.raises(UserError, match=r"no section 'sings' for 'mine'.*signs"):
 
         @RUN_PAGE.section("<section></section>", before="sings")
         def mine(run: FinishedRun) -> dict[str, str]:
