@@ -10,9 +10,8 @@ stages and against cost. Each page is one HTML file, `report.html`, that opens f
 from pathlib import Path
 
 from src.errors import UserError
-from src.runs.folder import REPORT, read_metrics
+from src.runs.folder import REPORT
 from src.settings.arguments import OfRuns, parse, run_door
-from src.settings.composition import recorded_config
 from src.settings.options import Field, settings
 
 
@@ -45,13 +44,9 @@ def main(arguments: list[str]) -> None:
         sweeps = [folder.resolve() for folder in given.sweep]
         page = write(sweeps, (given.output or sweeps[0] / REPORT).resolve())
     else:
-        run = given.run.resolve()
-        read_metrics(run)
-        cfg = recorded_config(run)
+        from src.reports.album import write_page_of
 
-        from src.reports.album import write_run_page
-
-        page = write_run_page(run, cfg)
+        page = write_page_of(given.run.resolve())
     print(f"written: {page}")
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from src.settings.composition import STUDIES, compose
+from src.learning.run_settings import compose
+from src.settings.composing import STUDIES
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from src import evaluate, prepare, sweep

@@ -6,13 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from src.settings.composition import PROJECT
+from src.settings.composing import PROJECT
 from tests.conftest import TINY_CNN, TINY_MOBILENET
 
 RANKS_SCRIPT = """
 import hashlib, sys
 from pathlib import Path
-from src.settings.composition import compose
+from src.learning.run_settings import compose
 from src.learning import training
 
 class Watch(training.FreezeSchedule):

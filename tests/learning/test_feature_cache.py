@@ -15,7 +15,7 @@ from src.errors import UserError
 from src.learning.feature_cache import CachedPrefix, PrefixPlan
 from src.learning.feature_store import PLAIN, Part, Shelf, filling, make_room
 from src.learning.freezing import FreezePolicy
-from src.settings.composition import compose
+from src.learning.run_settings import compose
 from tests.conftest import TINY, TINY_CNN, TINY_MOBILENET
 
 STAGES = ("stem", "block1", "block2", "neck", "head")
