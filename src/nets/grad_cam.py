@@ -30,11 +30,12 @@ def grad_cam(network: StagedNetwork, images: Tensor, classes: Tensor) -> Heatmap
     """Heatmaps of `classes`, or None for a network none of whose stages gives a spatial map (a plain transformer).
 
     Args:
-        network: with no stage frozen, as it is built; it is put into evaluation mode.
+        network: it is put into evaluation mode, with no stage frozen.
         images: `(images, 3, size, size)` uint8, or float in [0, 1].
         classes: `(images,) int64`: which answer to explain.
     """
     network.eval()
+    network.set_trained(network.stage_names)  # frozen stages would build no graph
     outputs: dict[str, Tensor] = {}
 
     def keep(stage: str, module: nn.Module) -> torch.utils.hooks.RemovableHandle:

@@ -220,7 +220,7 @@ def test_a_sweep_is_added_up_to_mean_and_deviation_over_seeds(train_door: Any, c
 @pytest.mark.parametrize("recipe", RECIPES, ids=str)
 def test_every_recipe_runs_on_tiny_images(recipe: Path, train_door: Any) -> None:
     mobilenet = "cnn" not in recipe.stem
-    names_people = compose([f"+{recipe.parent}={recipe.stem}"]).split.name in ("signer", "strictest")
+    names_people = compose([f"+{recipe.parent}={recipe.stem}"]).split.slug in ("signer", "strictest")
     if recipe.stem == "to_real":  # it holds out a source
         chosen = ["datamodule.sources=[rendered,asl_dataset]", "datamodule.rendered.images=72"]
         chosen += ["datamodule.rendered.signers=2"]

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from src.learning.epochs import Stopwatch
-from src.learning.freeze_callback import FreezeBroken, FreezeSchedule
+from src.learning.freeze_callback import FreezeBroken, Freezing
 from src.nets.build import build_network
 from src.nets.weights import read_tensors
 from src.runs import folder as run_folder
@@ -37,12 +37,12 @@ def differing(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> s
     [("top_k", {"neck", "head"}), ("mask", {"block6", "head"}), ("gradual", {"block7", "neck", "head"})],
 )
 def test_what_was_frozen_is_bit_for_bit_what_it_was_batch_norm_included(
-    policy: str, moved: set[str], train_door: Any, tiny_config: Any
+    policy: str, moved: set[str], train_door: Any, tiny_settings: Any
 ) -> None:
     overrides = [*TINY_MOBILENET, *SCHEDULES[policy], "trainer.max_epochs=3"]
     run = train_door(*overrides)
     assert run.status == 0, run.err
-    cfg = tiny_config(*overrides)
+    cfg = tiny_settings(*overrides)
     start = build_network(cfg.model, 32, cfg.seed).network.state_dict()
     assert differing(tensors(run.folder), dict(start)) == moved
     assert run.metrics["frozen_unchanged"] is True
@@ -55,11 +55,11 @@ def test_what_was_frozen_is_bit_for_bit_what_it_was_batch_norm_included(
 
 
 def test_a_frozen_stage_that_moves_all_the_same_is_never_reported_as_kept(train_door: Any, monkeypatch: Any) -> None:
-    def drift(self: FreezeSchedule, trainer: Any, module: Any, *_: Any) -> None:
+    def drift(self: Freezing, trainer: Any, module: Any, *_: Any) -> None:
         with torch.no_grad():
             module.network.stages["stem"][1].running_mean += 1e-6
 
-    monkeypatch.setattr(FreezeSchedule, "on_train_batch_end", drift)
+    monkeypatch.setattr(Freezing, "on_train_batch_end", drift)
     with pytest.raises(FreezeBroken, match="stem"):
         train_door(*TINY_MOBILENET, *SCHEDULES["top_k"])
 
@@ -73,7 +73,7 @@ def test_freezing_a_network_without_trained_weights_is_refused_unless_asked_for(
 
 
 def test_a_k_beyond_the_network_is_refused_before_any_image_is_read(train_door: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("src.data.datamodule.collect", lambda *_, **__: pytest.fail("images were read"))
+    monkeypatch.setattr("src.data.datamodule.collected", lambda *_: pytest.fail("images were read"))
     refused = train_door(*TINY_MOBILENET, "freeze=top_k", "freeze.k=10")
     assert refused.status == 2
     assert "freeze.k=10 is beyond this network: it has 9 stages below the head" in refused.err
