@@ -3,7 +3,9 @@
 import cv2
 import numpy as np
 
-from src.synthetic.render import Camera, Lighting, Rendering
+from src.synthetic.camera import Camera
+from src.synthetic.render import Rendering
+from src.synthetic.shading import Lighting
 
 _GREY = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
