@@ -78,7 +78,8 @@ def _around_threshold(
     sample = np.sort(np.random.default_rng(0).permutation(distinct)[:_SAMPLE])
     prints = fingerprints(pixels, sample)
     cosines = np.triu(prints @ prints.T, k=1)
-    above, below = [], []
+    above: list[Pair] = []
+    below: list[Pair] = []
     for pairs, low, high in ((above, NEAR, 2.0), (below, NEAR - 0.05, NEAR)):
         first, second = np.nonzero((cosines >= low) & (cosines < high))
         order = np.argsort(np.abs(cosines[first, second] - NEAR), kind="stable")

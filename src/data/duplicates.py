@@ -124,7 +124,7 @@ def _same(pixels: Pixels, searched: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     with progress("comparing images", len(searched)) as advance:
         for row, index in enumerate(searched):
             image = pixels[int(index)]
-            exact[index] = first_of.setdefault(hashlib.blake2b(image, digest_size=16).digest(), int(index))
+            exact[index] = first_of.setdefault(hashlib.blake2b(image.data, digest_size=16).digest(), int(index))
             prints[row] = fingerprints.fingerprint(image)
             advance(1)
     different = exact[searched] == searched  # one of each image

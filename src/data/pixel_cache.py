@@ -71,7 +71,7 @@ def decode_once(source: Source, records: Sequence[ImageRecord], decoding: Decodi
     def is_whole(entry: Path) -> bool:
         try:
             rows = MappedRows(entry / _PIXELS)
-            return (rows.shape, rows.dtype, len(_verdicts(entry))) == (shape, np.uint8, len(records))
+            return rows.shape == shape and rows.dtype == np.uint8 and len(_verdicts(entry)) == len(records)
         except (OSError, ValueError, TypeError):
             return False
 

@@ -99,7 +99,8 @@ class FeatureStore:
 
     def _read_about(self) -> dict[str, Any]:
         try:
-            return json.loads((self.folder / _ABOUT).read_text(encoding="utf-8"))
+            about: dict[str, Any] = json.loads((self.folder / _ABOUT).read_text(encoding="utf-8"))
+            return about
         except (OSError, ValueError):
             return {}
 

@@ -14,11 +14,11 @@ import shutil
 import sys
 import uuid
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import AcquireReturnProxy, FileLock, Timeout
+from filelock import FileLock, Timeout
 
 from src.errors import UserError
 from src.storage.files import unfinished
@@ -109,7 +109,7 @@ class Cache:
                 f"The cache in {folder} cannot be written ({error.strerror or error}): {_ADVICE}."
             ) from error
 
-    def _held(self, kind: str) -> AcquireReturnProxy:
+    def _held(self, kind: str) -> AbstractContextManager[object]:
         lock = FileLock(self.root / kind / _LOCK)
         try:
             return lock.acquire(timeout=_QUIET_SECONDS)

@@ -99,7 +99,7 @@ class RowWriter:
         """Write consecutive rows from `first` on, `(rows, …)` of the file's own type."""
         if values.shape[1:] != self._row_shape or values.dtype != self.dtype:
             raise ValueError(f"rows are {self._row_shape} {self.dtype}, not {values.shape[1:]} {values.dtype}")
-        content = memoryview(np.ascontiguousarray(values)).cast("B")
+        content = memoryview(np.ascontiguousarray(values).data).cast("B")
         offset = self._start + first * self._row_bytes
         while content:
             written = os.pwrite(self._descriptor, content, offset)

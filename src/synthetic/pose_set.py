@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -85,5 +86,8 @@ def _render(job: tuple[RenderedSpec, Path, int]) -> int:
     full = replace(spec, images=first + _IMAGES_PER_FILE)
     samples = [random_pose_sample(full, index) for index in range(first, full.images)]
     with replacing_whole(_file(folder, first)) as beside:
-        np.savez(beside, **{name: np.stack([getattr(one, own) for one in samples]) for name, own in _NAMES.items()})
+        arrays: dict[str, Any] = {
+            name: np.stack([getattr(one, own) for one in samples]) for name, own in _NAMES.items()
+        }
+        np.savez(beside, **arrays)
     return len(samples)

@@ -8,6 +8,7 @@ pixels.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -155,7 +156,7 @@ def _march(
     met = np.zeros(t.shape, bool)
     counts = np.diff(pairs.first, append=len(pairs.ray_of))
     chosen, soft = pairs, blend
-    busy: tuple = (slice(None), slice(None))
+    busy: tuple[Any, Any] = (slice(None), slice(None))
     stride = np.float32(1.0)
     for steps in _STEPS:
         now, nearest, at, scale = t[busy], closest[busy], nearest_at[busy], per_px[busy]
