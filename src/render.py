@@ -41,7 +41,9 @@ def main(arguments: list[str]) -> None:
 
     import cv2
 
-    from src.synthetic.dataset import RenderedSpec, chart, sheet, write_folders
+    from src.synthetic.folders import write_folders
+    from src.synthetic.sheets import chart, sheet
+    from src.synthetic.spec import RenderedSpec
 
     spec = RenderedSpec(given.images, given.signers, given.size, given.seed)
     if given.output is not None:

@@ -433,7 +433,7 @@ def many(folder: str) -> float:
     from src.data import datamodule
     from src.data.collect import Collection
     from src.data.manifest import Manifest
-    from src.data.pixel_cache import Pixels
+    from src.data.pixels import Pixels
     from src.learning.training import train
     from src.sources.records import ImageRecord
     from src.storage.mapped import RowWriter

@@ -9,7 +9,8 @@ from typing import Literal, get_args
 import numpy as np
 
 from src.data.manifest import Manifest
-from src.data.pixel_cache import DecodedImages, Pixels, decode_once
+from src.data.pixel_cache import DecodedImages, decode_once
+from src.data.pixels import Pixels
 from src.errors import UserError
 from src.sources.catalog import CATALOG, source_named
 from src.sources.decoding import Decoding

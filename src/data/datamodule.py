@@ -15,7 +15,7 @@ from src.data.collect import Collection, collect
 from src.data.duplicates import find_duplicates
 from src.data.loading import Batch, CutBatch, EpochSampler, PixelDataset, as_it_is, limit_threads
 from src.data.manifest import Manifest
-from src.data.pixel_cache import Pixels
+from src.data.pixels import Pixels
 from src.data.settings import AugmentationSettings, DatamoduleSettings
 from src.data.split import Split, SplitProtocol
 from src.errors import UserError

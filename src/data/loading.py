@@ -10,7 +10,7 @@ from torch.utils.data import Dataset, Sampler
 
 from src.data.augment import Augmentation, Draws
 from src.data.manifest import Manifest
-from src.data.pixel_cache import Pixels
+from src.data.pixels import Pixels
 
 
 class Draw(NamedTuple):

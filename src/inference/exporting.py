@@ -25,7 +25,8 @@ from src.inference.square_graph import square_graph
 from src.sources.decoding import Unreadable
 from src.sources.images import decode
 from src.storage.files import replacing_whole
-from src.synthetic.dataset import RenderedSpec, sample
+from src.synthetic.dataset import sample
+from src.synthetic.spec import RenderedSpec
 
 MAX_DIFFERENCE = 1e-4
 _CHECKED_IMAGES = 400

@@ -12,7 +12,8 @@ from src.inference.drawing import film
 from src.inference.video import Frame
 from src.signs.labels import INDEX_OF, NUM_SIGNS, SIGNS
 from src.sources.images import fit_square
-from src.synthetic.dataset import RenderedSpec, sample
+from src.synthetic.dataset import sample
+from src.synthetic.spec import RenderedSpec
 
 FILM_SIDE_PX = 256
 FILM_RATE_HZ = 25.0

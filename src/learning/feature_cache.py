@@ -24,7 +24,7 @@ from src.errors import UserError
 from src.learning.classifier import TrainedModule
 from src.learning.feature_filling import Filling, FrozenStages
 from src.learning.feature_plan import FeaturePlan, FeatureReads
-from src.learning.feature_store import PLAIN, Part, Shelf, filling, make_room
+from src.learning.feature_store import PLAIN, FeatureStore, Part, filling, make_room
 from src.learning.run_settings import FeatureCacheSettings
 from src.learning.sweep_plan import swept_policies
 from src.nets.stages import StagedNetwork
@@ -46,7 +46,7 @@ class FeatureCache(pl.Callback):
         self.epoch: int | None = None
         self.fill_seconds = 0.0
         self._plan: FeaturePlan | None = None
-        self._stores: dict[int, Shelf] = {}
+        self._stores: dict[int, FeatureStore] = {}
 
     @property
     def is_used(self) -> bool:
@@ -118,7 +118,7 @@ class FeatureCache(pl.Callback):
             self._stores[cut].describe(parts[cut], self._stores[cut].seconds_per_image)
         Filling(stages, self._data, parts, self._stores).run(lacking)
 
-    def _opened_stores(self, stages: FrozenStages, cuts: list[int]) -> dict[int, Shelf]:
+    def _opened_stores(self, stages: FrozenStages, cuts: list[int]) -> dict[int, FeatureStore]:
         """Cut → its store, named by all that its rows depend on."""
         settings, network = self._data.settings, stages.network
         general: dict[str, Any] = {
@@ -139,7 +139,7 @@ class FeatureCache(pl.Callback):
         }
         weights = [[stage, network.fingerprint(stage)] for stage in network.stage_names]
         return {
-            cut: Shelf(
+            cut: FeatureStore(
                 self._cache_dir,
                 {**general, "stages": weights[:cut], "what they do": probed[cut]},
                 len(self._data.manifest),

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from src import hardware
 from src.data.datamodule import SignDataModule
 from src.data.loading import Batch, PixelDataset, as_it_is, limit_threads
-from src.learning.feature_store import PLAIN, Part, Shelf, ViewWriter
+from src.learning.feature_store import PLAIN, FeatureStore, Part, ViewWriter
 from src.nets.stages import StagedNetwork
 from src.terminal import progress
 
@@ -68,7 +68,7 @@ class Filling:
         stages: FrozenStages,
         data: SignDataModule,
         parts: Mapping[int, tuple[Part, ...]],
-        stores: Mapping[int, Shelf],
+        stores: Mapping[int, FeatureStore],
     ) -> None:
         self.stages, self.data, self.parts, self.stores = stages, data, parts, stores
         self.seconds = dict.fromkeys(parts, 0.0)

@@ -1,39 +1,30 @@
 """Activations kept on disk: what left a network's first stages, an array a view, a row an image.
 
-A shelf is a folder under `<cache_dir>/prefix`, named by a digest of everything that its numbers depend on, so it is
-never stale. Rows are filled in as runs ask for them. Which rows are filled is written beside and renamed, after the
-rows are on the disk: a job that dies while writing leaves rows that nobody reads, and the next one fills them again.
+A store is an entry of the cache (`src.storage.cache`) that grows: rows are filled in as runs ask for them. Which rows
+are filled is written beside and renamed, after the rows are on the disk: a job that dies while writing leaves rows that
+nobody reads, and the next one fills them again.
 """
 
-import hashlib
 import json
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock
 from torch import Tensor
 
-from src.errors import UserError
+from src.storage.cache import Cache
 from src.storage.files import replacing_whole, write_json
 from src.storage.mapped import MappedRows, RowWriter
 
 PLAIN = -1  # the view of an image as it is, without augmentation
 
-_FOLDER = "prefix"
-_LOCK = ".filling.lock"
+_KIND = "activations"
 _ABOUT = "about.json"
-_USED = "last_used"
 _STORED_AS = {torch.bfloat16: np.uint16}  # NumPy has no bfloat16; the bits are kept as they are
-
-
-def digest(about: Mapping[str, Any]) -> str:
-    """32 hexadecimal digits that name `about`, a mapping of plain values."""
-    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
@@ -80,7 +71,7 @@ def _as_tensor(rows: np.ndarray, part: Part) -> Tensor:
     return tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 else tensor
 
 
-class Shelf:
+class FeatureStore:
     """The activations of one cut, for any views of any images of one manifest.
 
     Args:
@@ -90,7 +81,8 @@ class Shelf:
     """
 
     def __init__(self, cache_dir: Path, about: Mapping[str, Any], images: int) -> None:
-        self.folder = Path(cache_dir) / _FOLDER / digest(about)
+        self.cache = Cache(cache_dir)
+        self.folder = self.cache.entry(_KIND, about)
         self.about, self.images = dict(about), images
         self._maps: dict[int, tuple[MappedRows, ...]] = {}
         self._opened_parts: tuple[Part, ...] = ()
@@ -107,7 +99,8 @@ class Shelf:
 
     def _read_about(self) -> dict[str, Any]:
         try:
-            return json.loads((self.folder / _ABOUT).read_text(encoding="utf-8"))
+            about: dict[str, Any] = json.loads((self.folder / _ABOUT).read_text(encoding="utf-8"))
+            return about
         except (OSError, ValueError):
             return {}
 
@@ -116,13 +109,14 @@ class Shelf:
         return images[~self._filled(view)[images]]
 
     def _filled(self, view: int) -> np.ndarray:
+        none, parts = np.zeros(self.images, dtype=bool), self.parts
         try:
             filled = np.load(self._filled_file(view), allow_pickle=False)
-            for part in range(len(self.parts)):
+            for part in range(len(parts)):
                 MappedRows(self._file(view, part))  # the rows themselves may have been deleted by hand
         except (OSError, ValueError):
-            return np.zeros(self.images, dtype=bool)
-        return filled if filled.shape == (self.images,) else np.zeros(self.images, dtype=bool)
+            return none
+        return filled if parts and filled.shape == (self.images,) else none
 
     def _file(self, view: int, part: int) -> Path:
         return self.folder / f"{_view_name(view)}.{part}.npy"
@@ -155,14 +149,14 @@ class Shelf:
                     rows.open()
 
     def touch(self) -> None:
-        """Remember that this shelf is in use: what has not been used longest makes room first."""
-        (self.folder / _USED).touch()
+        """Remember that this store is in use: the one unused for longest makes room first."""
+        self.cache.touch(self.folder)
 
     def read(self, images: np.ndarray, views: np.ndarray) -> tuple[Tensor, ...]:
         """The rows of some images, each of its own view, as the network gave them; pictures are stored channels-last.
 
         Args:
-            images: `(batch,) int64` places in the manifest.
+            images: `(batch,) int64` indices into the manifest.
             views: `(batch,) int64`, each an opened view.
         """
         read = []
@@ -184,14 +178,14 @@ def _view_name(view: int) -> str:
 
 
 class ViewWriter:
-    """Writes rows of one view of a shelf; `close` makes them known to readers."""
+    """Writes rows of one view of a store; `close` makes them known to readers."""
 
-    def __init__(self, shelf: Shelf, view: int, parts: Sequence[Part]) -> None:
-        self.shelf, self.view, self.parts = shelf, view, tuple(parts)
-        self.filled = shelf._filled(view)
+    def __init__(self, store: FeatureStore, view: int, parts: Sequence[Part]) -> None:
+        self.store, self.view, self.parts = store, view, tuple(parts)
+        self.filled = store._filled(view)
         self.files = []
         for number, part in enumerate(parts):
-            file, shape = shelf._file(view, number), (shelf.images, *part.shape)
+            file, shape = store._file(view, number), (store.images, *part.shape)
             try:
                 self.files.append(RowWriter(file, shape, part.stored))
             except ValueError:  # cut short by a full disk or a dying job
@@ -211,58 +205,24 @@ class ViewWriter:
         for file in self.files:
             file.flush()
             file.close()
-        with replacing_whole(self.shelf._filled_file(self.view)) as beside:
+        with replacing_whole(self.store._filled_file(self.view)) as beside:
             np.save(beside, self.filled)
 
 
-def filling(cache_dir: Path) -> FileLock:
-    """The lock that a job holds while it fills shelves or makes room; a dead job's lock is free."""
-    folder = Path(cache_dir) / _FOLDER
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"The cache folder {folder} cannot be made ({error.strerror or error}): choose another with "
-            "datamodule.cache_dir, or use cache=off."
-        ) from None
-    return FileLock(folder / _LOCK)
+def filling(cache_dir: Path) -> AbstractContextManager[Path]:
+    """The lock that a job holds while it fills stores or makes room; a dead job's lock is free.
+
+    Raises:
+        UserError: `cache_dir` cannot be written.
+    """
+    return Cache(cache_dir).lock(_KIND)
 
 
-def make_room(cache_dir: Path, needed_bytes: int, budget_bytes: float, keep: Iterable[Shelf]) -> None:
-    """Delete the shelves that were not used for longest until `needed_bytes` more fit into the budget.
+def make_room(cache_dir: Path, needed_bytes: int, budget_bytes: float, keep: Iterable[FeatureStore]) -> None:
+    """Delete the stores that were not used for longest until `needed_bytes` more fit into the budget.
 
     Raises:
         UserError: this run alone needs more than the budget, or more than the disk has.
     """
-    root = Path(cache_dir) / _FOLDER
-    kept = {shelf.folder for shelf in keep}
-    sizes = {folder: _size_bytes(folder) for folder in root.iterdir() if folder.is_dir()}
-    own = sum(size for folder, size in sizes.items() if folder in kept)
-    if own + needed_bytes > budget_bytes:
-        raise UserError(
-            f"The cached prefix of this run needs {(own + needed_bytes) / 1e9:.1f} GB, but cache.budget_gb="
-            f"{budget_bytes / 1e9:g}: raise it, lower cache.views, or use cache=off."
-        )
-    total = sum(sizes.values())
-    for folder in sorted((folder for folder in sizes if folder not in kept), key=_last_used):
-        if total + needed_bytes <= budget_bytes and needed_bytes <= shutil.disk_usage(root).free:
-            break
-        shutil.rmtree(folder, ignore_errors=True)
-        total -= sizes[folder]
-    free_bytes = shutil.disk_usage(root).free
-    if needed_bytes > free_bytes:
-        raise UserError(
-            f"The cached prefix of this run needs {needed_bytes / 1e9:.1f} GB in {root}, where {free_bytes / 1e9:.1f} "
-            "GB are free: make room, lower cache.views, or use cache=off."
-        )
-
-
-def _size_bytes(folder: Path) -> int:
-    return sum(512 * file.stat().st_blocks for file in folder.iterdir())  # sparse files are smaller than they look
-
-
-def _last_used(folder: Path) -> float:
-    try:
-        return (folder / _USED).stat().st_mtime
-    except OSError:
-        return 0.0
+    advice = "raise cache.budget_gb, lower cache.views, or use cache=off"
+    Cache(cache_dir).make_room(_KIND, needed_bytes, budget_bytes, {store.folder for store in keep}, advice)

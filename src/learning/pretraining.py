@@ -32,8 +32,9 @@ from src.nets.stages import SequentialNetwork
 from src.nets.weights import load_weights
 from src.runs.folder import commit
 from src.storage.files import replacing_whole
-from src.synthetic.dataset import POSES_VERSIONS, RandomPoses, RenderedSpec, random_poses
+from src.synthetic.pose_set import RandomPoses, random_poses
 from src.synthetic.skeleton import ANGLE_LIMITS, KEYPOINTS, NUM_ANGLES, NUM_KEYPOINTS
+from src.synthetic.spec import POSES_VERSIONS, RenderedSpec
 
 # Rendered sets of the config have seeds below this: no person of theirs is ever met here.
 FIRST_RENDERING_SEED = 2**31

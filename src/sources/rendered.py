@@ -1,16 +1,14 @@
 """Hands that the project renders itself: no files, and otherwise a source like any other."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from src.settings.options import Field, settings
 from src.sources.decoding import Decoded, Decoding
 from src.sources.records import ImageRecord
 from src.sources.source import Discovery, Places, Source
-
-if TYPE_CHECKING:
-    from src.synthetic.dataset import RenderedSpec
+from src.synthetic.spec import RenderedSpec, assignment, signer_name
 
 
 @settings
@@ -36,14 +34,12 @@ class Rendered(Source):
 
     def find(self, places: Places) -> Discovery:
         """All images of the set, by number."""
-        from src.synthetic.dataset import RenderedSpec, assignment
-
         hands = places.rendered or self.hands
         spec = RenderedSpec(hands.images, hands.signers, seed=hands.seed)
         records = []
         for index in range(hands.images):
             label, signer = assignment(spec, index)
-            records.append(ImageRecord("", f"{index:06d}", label, self.name, f"r{signer:03d}", row=index))
+            records.append(ImageRecord("", f"{index:06d}", label, self.name, signer_name(signer), row=index))
         return Discovery(replace(self, hands=hands), records, [])
 
     def decode(self, record: ImageRecord, decoding: Decoding) -> Decoded:
@@ -55,11 +51,7 @@ class Rendered(Source):
 
     def key(self, records: Sequence[ImageRecord], decoding: Decoding) -> Any:
         """The set and the versions of what draws it."""
-        from src.synthetic.dataset import HANDSHAPES_VERSION, RENDERER_VERSION
+        return self._spec(decoding).key
 
-        return {"renderer": RENDERER_VERSION, "handshapes": HANDSHAPES_VERSION, **asdict(self._spec(decoding))}
-
-    def _spec(self, decoding: Decoding) -> "RenderedSpec":
-        from src.synthetic.dataset import RenderedSpec
-
+    def _spec(self, decoding: Decoding) -> RenderedSpec:
         return RenderedSpec(self.hands.images, self.hands.signers, decoding.image_size_px, self.hands.seed)

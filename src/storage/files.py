@@ -4,11 +4,13 @@ import csv
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 from src.errors import UserError
+
+_PART = ".part."
 
 
 @contextmanager
@@ -18,7 +20,7 @@ def replacing_whole(file: Path) -> Iterator[Path]:
     Raises:
         UserError: the place cannot be written to.
     """
-    beside = file.with_name(f".{os.getpid()}.part.{file.name}")
+    beside = file.with_name(f".{os.getpid()}{_PART}{file.name}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         yield beside
@@ -26,7 +28,13 @@ def replacing_whole(file: Path) -> Iterator[Path]:
     except OSError as error:
         raise UserError(f"{file} cannot be written ({error.strerror or error}): choose another place.") from None
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # most often, because it became the file; or because there is no such folder
+            beside.unlink()
+
+
+def unfinished(folder: Path) -> list[Path]:
+    """What processes that died while they wrote left in a folder; those that write now count, too."""
+    return list(folder.glob(f".*{_PART}*"))
 
 
 @contextmanager

@@ -4,6 +4,7 @@ A mapped page that was touched counts as this process's memory until it is let g
 from time to time, and writing goes through the file: memory stays the same however many rows there are.
 """
 
+import errno
 import mmap
 import os
 from collections.abc import Sequence
@@ -98,11 +99,11 @@ class RowWriter:
         """Write consecutive rows from `first` on, `(rows, …)` of the file's own type."""
         if values.shape[1:] != self._row_shape or values.dtype != self.dtype:
             raise ValueError(f"rows are {self._row_shape} {self.dtype}, not {values.shape[1:]} {values.dtype}")
-        content = memoryview(np.ascontiguousarray(values)).cast("B")
-        place = self._start + first * self._row_bytes
+        content = memoryview(np.ascontiguousarray(values).data).cast("B")
+        offset = self._start + first * self._row_bytes
         while content:
-            written = os.pwrite(self._descriptor, content, place)
-            content, place = content[written:], place + written
+            written = os.pwrite(self._descriptor, content, offset)
+            content, offset = content[written:], offset + written
 
     def scatter(self, rows: np.ndarray, values: np.ndarray) -> None:
         """Write `values[i]` to row `rows[i]`; neighbouring rows go to disk in one piece."""
@@ -111,6 +112,20 @@ class RowWriter:
         starts = np.flatnonzero(np.diff(rows, prepend=rows[0] - 2) != 1)
         for start, stop in zip(starts, [*starts[1:], len(rows)], strict=True):
             self.write(int(rows[start]), values[start:stop])
+
+    def reserve(self) -> None:
+        """Give the whole file its room on disk now, where the file system can, rather than row by row.
+
+        Raises:
+            OSError: there is not so much room.
+        """
+        if not hasattr(os, "posix_fallocate"):
+            return
+        try:
+            os.posix_fallocate(self._descriptor, 0, os.fstat(self._descriptor).st_size)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
 
     def flush(self) -> None:
         """Wait until what was written is on the disk."""

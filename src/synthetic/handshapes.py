@@ -5,7 +5,7 @@ be held in more than one common way; each signer keeps to one of them. Palm dire
 person opposite.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -58,6 +58,7 @@ class Handshape:
     middle: Finger
     ring: Finger
     little: Finger
+    _: KW_ONLY
     contacts: tuple[Contact, ...] = ()
     free: tuple[int, ...] = ()
     around: tuple[int, ...] = ()

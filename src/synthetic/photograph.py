@@ -3,7 +3,9 @@
 import cv2
 import numpy as np
 
-from src.synthetic.render import Camera, Lighting, Rendering
+from src.synthetic.camera import Camera
+from src.synthetic.render import Rendering
+from src.synthetic.shading import Lighting
 
 _GREY = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
@@ -80,12 +82,7 @@ def expose(light: np.ndarray, rendering: Rendering, segmented: bool, rng: np.ran
     if blur > 0.3:
         picture = cv2.GaussianBlur(picture, (0, 0), float(blur))
     if rng.random() < 0.08:
-        length = int(rng.integers(2, 6) * scale) | 1
-        kernel = np.zeros((length, length), np.float32)
-        kernel[length // 2] = 1.0 / length
-        turn = cv2.getRotationMatrix2D((length / 2 - 0.5, length / 2 - 0.5), float(rng.uniform(0, 180)), 1.0)
-        kernel = cv2.warpAffine(kernel, turn, (length, length))
-        picture = cv2.filter2D(picture, -1, kernel / max(float(kernel.sum()), 1e-3))
+        picture = _shaken(picture, scale, rng)
     encoded = to_srgb(picture).astype(np.float32)
     if rng.random() < 0.6:
         # Cameras sharpen, some far beyond what the lens lost.
@@ -93,20 +90,39 @@ def expose(light: np.ndarray, rendering: Rendering, segmented: bool, rng: np.ran
         encoded += np.float32(amount) * (encoded - cv2.GaussianBlur(encoded, (0, 0), float(radius)))
     contrast, pivot = rng.uniform(0.85, 1.45), rng.uniform(0.4, 0.6)
     encoded = np.clip((encoded - pivot) * np.float32(contrast) + np.float32(pivot), 0.0, 1.0)
-    if segmented:
-        # A segmentation mask follows the outline only roughly, and stays black whatever the exposure is.
-        ragged = rng.standard_normal((size, size)).astype(np.float32) * np.float32(rng.uniform(0.0, 0.5))
-        ragged = cv2.GaussianBlur(ragged, (0, 0), 1.1 * scale)
-        cut = cv2.GaussianBlur(rendering.alpha + ragged, (0, 0), 0.6 * scale) > rng.uniform(0.5, 0.8)
-        inside = cv2.erode(rendering.alpha, np.ones((int(4 * scale) | 1,) * 2, np.uint8)) > 0.99
-        cut |= inside
-        encoded *= cv2.GaussianBlur(cut.astype(np.float32), (0, 0), 0.5 * scale)[..., None]
+    if segmented:  # black stays black, whatever the exposure is
+        encoded *= _cut_out(rendering.alpha, scale, rng)[..., None]
     grain = rng.uniform(0.0, 0.03) if rng.random() < 0.6 else 0.0
     noise = rng.standard_normal((size, size, 3)).astype(np.float32)
     encoded += noise * np.float32(grain) * (np.sqrt(encoded) if segmented else 1.0)
     image = np.clip(np.rint(encoded * 255.0), 0, 255).astype(np.uint8)
     if rng.random() < 0.85:
-        quality = int(rng.integers(38, 96))
-        _, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
+        image = _compressed(image, int(rng.integers(38, 96)))
     return np.ascontiguousarray(image)
+
+
+def _shaken(picture: np.ndarray, scale: float, rng: np.random.Generator) -> np.ndarray:
+    """Blurred along a line, by a camera or hand that moved."""
+    length = int(rng.integers(2, 6) * scale) | 1
+    line = np.zeros((length, length), np.float32)
+    line[length // 2] = 1.0 / length
+    turn = cv2.getRotationMatrix2D((length / 2 - 0.5, length / 2 - 0.5), float(rng.uniform(0, 180)), 1.0)
+    kernel: np.ndarray = np.asarray(cv2.warpAffine(line, turn, (length, length)), np.float32)
+    return cv2.filter2D(picture, -1, kernel / max(float(kernel.sum()), 1e-3))
+
+
+def _cut_out(alpha: np.ndarray, scale: float, rng: np.random.Generator) -> np.ndarray:
+    """(size, size) float32: a segmentation mask, which follows the outline only roughly."""
+    noise = rng.standard_normal(alpha.shape).astype(np.float32) * np.float32(rng.uniform(0.0, 0.5))
+    ragged = cv2.GaussianBlur(noise, (0, 0), 1.1 * scale)
+    cut = cv2.GaussianBlur(alpha + ragged, (0, 0), 0.6 * scale) > rng.uniform(0.5, 0.8)
+    inside = cv2.erode(alpha, np.ones((int(4 * scale) | 1,) * 2, np.uint8)) > 0.99
+    return cv2.GaussianBlur((cut | inside).astype(np.float32), (0, 0), 0.5 * scale)
+
+
+def _compressed(image: np.ndarray, quality: int) -> np.ndarray:
+    """After a JPEG of this quality, 0 to 100."""
+    _, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    read = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    assert read is not None  # it was written a line ago
+    return read[..., ::-1]

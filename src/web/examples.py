@@ -11,7 +11,8 @@ from src.inference.video import Frame
 from src.inference.word_films import FILM_SIDE_PX, Hands, Pace, frames_of, write_film
 from src.signs.labels import INDEX_OF, NUM_SIGNS
 from src.storage.files import replacing_whole
-from src.synthetic.dataset import RenderedSpec, sample
+from src.synthetic.dataset import sample
+from src.synthetic.spec import RenderedSpec
 from src.web.live import GUIDE_SHARE
 
 PICTURES = "LPQH5"

@@ -171,7 +171,7 @@ def application(recognizer: Recognizer, folder: Path, host: str) -> fastapi.Fast
 def _chart(folder: Path) -> Path:
     if _CHART.is_file():
         return _CHART
-    from src.synthetic.dataset import chart
+    from src.synthetic.sheets import chart
 
     drawn = folder / "chart.jpg"
     cv2.imwrite(str(drawn), cv2.cvtColor(chart(), cv2.COLOR_RGB2BGR))

@@ -14,7 +14,7 @@ from src.inference.spelling import Letter
 from src.runs.record import Record
 from src.signs.labels import NUM_SIGNS, SIGNS
 
-# As src.synthetic.dataset.chart draws it.
+# As src.synthetic.sheets.chart draws it.
 _CHART_COLUMNS, _CHART_ROWS, _CELL_PX, _CHART_GAP_PX = 9, 4, 176, 4
 
 

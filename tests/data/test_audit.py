@@ -7,7 +7,7 @@ import pytest
 from src.data.audit import Audit, audit
 from src.data.collect import Collection
 from src.data.manifest import Manifest
-from src.data.pixel_cache import Pixels
+from src.data.pixels import Pixels
 from src.signs.labels import SIGNS
 from src.sources.records import ImageRecord
 

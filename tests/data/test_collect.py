@@ -1,9 +1,6 @@
 import importlib
 import os
 import pickle
-import subprocess
-import sys
-import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +17,8 @@ from src.sources.catalog import source_named
 from src.sources.decoding import Decoding
 from src.sources.rendered import RenderedHands
 from src.sources.source import Places
-from src.synthetic.dataset import RenderedSpec, sample
+from src.synthetic.dataset import sample
+from src.synthetic.spec import RenderedSpec
 
 ROOT = Path(__file__).parents[2]
 SMALL = Decoding(image_size_px=16)
@@ -244,41 +242,6 @@ def test_a_new_decoder_does_not_trust_the_pixels_of_an_old_one(collect_mine, mon
     assert collect_mine().pixels.files != before
 
 
-def test_two_processes_may_build_the_same_cache_at_once(tmp_path, mine):
-    code = (
-        "import sys; from pathlib import Path; from src.data.collect import collect\n"
-        "from src.sources.decoding import Decoding; from src.sources.source import Places\n"
-        "root = Path(sys.argv[1]); places = Places(root=root, folder=root / 'mine')\n"
-        "c = collect(['folder'], places, Decoding(image_size_px=16), root / 'cache')\n"
-        "print(int(c.pixels.take(range(len(c.manifest))).astype(int).sum()), len(c.manifest))"
-    )
-    command = [sys.executable, "-c", code, str(tmp_path)]
-    running = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    printed = [process.communicate(timeout=60)[0] for process in running]
-    assert [process.returncode for process in running] == [0, 0]
-    assert printed[0] == printed[1]
-    assert printed[0].endswith(" 6\n")
-    assert len(list((tmp_path / "cache").iterdir())) == 1
-
-
-def test_a_process_that_comes_second_uses_the_first_ones_cache(tmp_path, mine, collect_mine, monkeypatch):
-    """The other process finishes while this one is still decoding."""
-    other = collect_mine(cache_dir=tmp_path / "other").pixels.files[0].parent
-    decode = images.decode
-
-    def decode_slowly(*args, **kwargs):
-        place = tmp_path / "cache" / other.name
-        if not place.exists():
-            place.mkdir(parents=True)
-            for file in other.iterdir():
-                (place / file.name).write_bytes(file.read_bytes())
-        return decode(*args, **kwargs)
-
-    monkeypatch.setattr(images, "decode", decode_slowly)
-    assert len(collect_mine().manifest) == 6
-    assert [path.name for path in (tmp_path / "cache").iterdir()] == [other.name]
-
-
 @pytest.mark.parametrize("damage", ["pixels.npy", "verdicts.json"])
 @pytest.mark.parametrize("how", ["cut", "gone"])
 def test_a_damaged_cache_is_built_again(collect_mine, damage, how):
@@ -292,43 +255,12 @@ def test_a_damaged_cache_is_built_again(collect_mine, damage, how):
     np.testing.assert_array_equal(collect_mine().pixels.take(range(6)), expected)
 
 
-def test_an_interrupted_build_leaves_nothing_behind(tmp_path, collect_mine, monkeypatch):
-    def interrupt(*args, **kwargs):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(images, "decode", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            collect_mine()
-    assert not list((tmp_path / "cache").iterdir())
-    assert len(collect_mine().manifest) == 6
-
-
-def test_what_a_killed_process_left_is_cleared_after_a_day_and_not_before(tmp_path, collect_mine):
-    old, young = tmp_path / "cache" / ".building-old", tmp_path / "cache" / ".building-young"
-    for folder in (old, young):
-        folder.mkdir(parents=True)
-        (folder / "pixels.npy").write_bytes(b"x")
-    two_days_ago = time.time() - 2 * 24 * 3600
-    for path in (old / "pixels.npy", old):
-        os.utime(path, (two_days_ago, two_days_ago))
-    collect_mine()
-    assert not old.exists()
-    assert young.exists()
-
-
 def test_a_full_disk_is_noticed_before_anything_is_decoded(collect_mine, no_decoding, monkeypatch):
     usage = type("Usage", (), {"free": 1000})
-    monkeypatch.setattr("src.data.pixel_cache.shutil.disk_usage", lambda path: usage)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
     no_decoding()
-    with pytest.raises(UserError, match="make room, choose a smaller image size or name another folder"):
+    with pytest.raises(UserError, match="make room there, or choose another cache_dir"):
         collect_mine()
-
-
-def test_a_cache_folder_that_cannot_be_written_is_one_clear_sentence(tmp_path, collect_mine):
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(UserError, match="name another folder for it"):
-        collect_mine(cache_dir=tmp_path / "file" / "cache")
 
 
 def test_every_image_of_a_set_of_several_pieces_is_in_its_own_row(tmp_path, class_folders):

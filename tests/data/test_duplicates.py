@@ -1,16 +1,16 @@
 """Which images are the same picture, or nearly."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
-import pytest
 
-from src.data import duplicates
-from src.data.duplicates import Duplicates, find_duplicates, fingerprints, leaked_share, near_groups
+from src.data.duplicates import Duplicates, find_duplicates, leaked_share, near_groups
+from src.data.fingerprints import fingerprints
 from src.data.manifest import Manifest
-from src.data.pixel_cache import Pixels
+from src.data.pixels import Pixels
 from src.sources.catalog import RENDERED
 from src.sources.records import ImageRecord
 
@@ -80,26 +80,28 @@ def test_rendered_pictures_are_not_searched(tmp_path: Path) -> None:
     assert found.groups.tolist() == [0, 1]
 
 
-def same(one: Duplicates, other: Duplicates) -> bool:
-    return all(
-        np.array_equal(getattr(one, kind), getattr(other, kind)) for kind in ("exact", "near", "burst", "groups")
-    )
+def groups_of(found: Duplicates) -> list[list[int]]:
+    return [kind.tolist() for kind in (found.exact, found.near, found.burst, found.groups)]
 
 
-def test_a_second_search_is_read_from_the_cache_and_a_damaged_cache_is_searched_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_second_search_is_read_from_the_cache_and_a_damaged_cache_is_searched_again(tmp_path: Path) -> None:
     manifest, pixels = images(tmp_path, [scene(0), nearly(scene(0)), scene(2)])
     first = find_duplicates(manifest, pixels, tmp_path)
-    with monkeypatch.context() as broken:
-        broken.setattr(duplicates, "near_groups", None)
-        assert same(find_duplicates(manifest, pixels, tmp_path), first)
-        with pytest.raises(TypeError):
-            find_duplicates(manifest.subset([0, 2]), pixels.subset([0, 2]), tmp_path)
-    (cached,) = tmp_path.glob("duplicates-*.npz")
+    # Other images behind the same stamp: whoever finds them in other groups has looked again.
+    stamp = pixels.files[0].stat().st_mtime_ns
+    _, changed = images(tmp_path, [scene(0), scene(1), scene(0)])
+    os.utime(pixels.files[0], ns=(stamp, stamp))
+    assert groups_of(find_duplicates(manifest, changed, tmp_path)) == groups_of(first)
+    (cached,) = tmp_path.glob("duplicates/*/*.npz")
     cached.write_bytes(cached.read_bytes()[:100])
-    assert same(find_duplicates(manifest, pixels, tmp_path), first)
-    assert not list(tmp_path.glob("*.part"))
+    assert find_duplicates(manifest, changed, tmp_path).groups.tolist() == [0, 1, 0]
+
+
+def test_other_images_of_the_same_files_are_searched_anew(tmp_path: Path) -> None:
+    manifest, pixels = images(tmp_path, [scene(0), nearly(scene(0)), scene(2)])
+    assert find_duplicates(manifest, pixels, tmp_path).groups.tolist() == [0, 0, 2]
+    some = manifest.subset([0, 2]), pixels.subset([0, 2])
+    assert find_duplicates(*some, tmp_path).groups.tolist() == [0, 1]
 
 
 def test_changed_pixels_are_searched_again(tmp_path: Path) -> None:
@@ -108,16 +110,14 @@ def test_changed_pixels_are_searched_again(tmp_path: Path) -> None:
     assert (apart.groups.tolist(), equal.groups.tolist()) == ([0, 1], [0, 0])
 
 
-def test_tiles_change_no_group(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tiles_change_no_group() -> None:
     draw = np.random.default_rng(0)
     prints = np.repeat(draw.standard_normal((20, 30)), 3, axis=0) + 0.1 * draw.standard_normal((60, 30))
     prints = (prints / np.linalg.norm(prints, axis=1, keepdims=True)).astype(np.float32)
     order = draw.permutation(60)
     whole = near_groups(prints[order])
-    monkeypatch.setattr(duplicates, "_ROWS", 7)
-    monkeypatch.setattr(duplicates, "_COLUMNS", 11)
-    assert np.array_equal(near_groups(prints[order]), whole)
-    assert near_groups(prints).tolist() == [3 * (i // 3) for i in range(60)]
+    assert np.array_equal(near_groups(prints[order], tile=(7, 11)), whole)
+    assert near_groups(prints, tile=(7, 11)).tolist() == [3 * (i // 3) for i in range(60)]
 
 
 def test_fingerprints_are_unit_vectors_that_light_hardly_turns(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 from src.data.augment import Augmentation, Draws, draw_seed
 from src.data.loading import EpochSampler, PixelDataset, as_it_is, limit_threads
 from src.data.manifest import Manifest
-from src.data.pixel_cache import Pixels
+from src.data.pixels import Pixels
 from src.data.settings import AugmentationSettings
 from src.errors import UserError
 from src.learning.run_settings import compose

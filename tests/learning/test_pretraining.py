@@ -19,7 +19,9 @@ from src.nets.weights import load_weights
 from src.pretrain import main as door
 from src.signs.labels import NUM_SIGNS
 from src.synthetic import dataset, handshapes
-from src.synthetic.dataset import RandomPoses, RenderedSpec, random_pose_sample, random_poses
+from src.synthetic.dataset import random_pose_sample
+from src.synthetic.pose_set import RandomPoses, random_poses
+from src.synthetic.spec import POSES_VERSIONS, RenderedSpec
 
 TINY = Pretraining(images=50, epochs=2, image_size_px=48, seed=3, batch_size=16)
 SPEC = RenderedSpec(TINY.images, pretraining.SIGNERS, TINY.image_size_px, pretraining.FIRST_RENDERING_SEED + TINY.seed)
@@ -82,7 +84,7 @@ def test_the_file_says_how_it_was_made(weights: Path):
         metadata = file.metadata()
     assert json.loads(metadata["recipe"])["images"] == TINY.images
     assert metadata["seed"] == str(TINY.seed)
-    assert json.loads(metadata["renderer_version"]) == dataset.POSES_VERSIONS
+    assert json.loads(metadata["renderer_version"]) == POSES_VERSIONS
     assert metadata["commit"]
     assert np.isfinite(json.loads(metadata["figures"])["val/loss"])
 

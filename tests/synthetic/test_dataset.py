@@ -4,7 +4,6 @@ import csv
 import hashlib
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,22 +14,13 @@ import pytest
 from src.errors import UserError
 from src.signs.labels import NUM_SIGNS, SIGNS
 from src.synthetic.background import draw_background
-from src.synthetic.dataset import (
-    RenderedSpec,
-    assignment,
-    cache_name,
-    chart,
-    random_pose_sample,
-    records,
-    render_to_cache,
-    sample,
-    sheet,
-    signer,
-    write_folders,
-)
+from src.synthetic.dataset import random_pose_sample, sample, signer
+from src.synthetic.folders import write_folders
 from src.synthetic.handshapes import sign_pose
 from src.synthetic.photograph import draw_camera, draw_lighting
 from src.synthetic.render import render
+from src.synthetic.sheets import chart, sheet
+from src.synthetic.spec import RenderedSpec, assignment
 
 SMALL = RenderedSpec(images=40, signers=3, image_size_px=48, seed=5)
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,7 +38,8 @@ def same(first, second) -> bool:
 
 def test_the_same_seed_and_index_give_the_same_image_in_another_process():
     code = (
-        "import hashlib; from src.synthetic.dataset import RenderedSpec, sample, random_pose_sample;"
+        "import hashlib; from src.synthetic.dataset import random_pose_sample, sample;"
+        "from src.synthetic.spec import RenderedSpec;"
         "spec = RenderedSpec(images=40, signers=3, image_size_px=48, seed=5);"
         "print(*(hashlib.sha256(draw(spec, i).image.tobytes()).hexdigest()"
         " for draw in (sample, random_pose_sample) for i in (7, 3)))"
@@ -161,52 +152,6 @@ def test_random_poses_have_no_label_and_are_not_the_signs():
     assert not np.allclose(one.joint_angles, sample(SMALL, 3).joint_angles)
 
 
-def test_the_cache_equals_the_images_made_one_by_one_whatever_the_processes(tmp_path):
-    alone = render_to_cache(SMALL, tmp_path / "one", processes=1)
-    together = render_to_cache(SMALL, tmp_path / "two", processes=2)
-    rows = np.load(alone, mmap_mode="r")
-    assert rows.shape == (40, 48, 48, 3)
-    assert rows.dtype == np.uint8
-    assert np.array_equal(rows, np.load(together))
-    assert all(np.array_equal(rows[index], sample(SMALL, index).image) for index in (0, 17, 39))
-    stamp = alone.stat().st_mtime_ns
-    assert render_to_cache(SMALL, tmp_path / "one") == alone
-    assert alone.stat().st_mtime_ns == stamp
-    assert [file.name for file in alone.parent.iterdir()] == [alone.name]
-
-
-def test_two_that_render_the_same_set_at_once_do_no_harm(tmp_path):
-    spec = RenderedSpec(images=6, signers=2, image_size_px=32)
-    with ThreadPoolExecutor(2) as pool:
-        paths = set(pool.map(lambda _: render_to_cache(spec, tmp_path), range(2)))
-    assert len(paths) == 1
-    assert [file.name for file in tmp_path.iterdir()] == [cache_name(spec)]
-    assert np.array_equal(np.load(paths.pop())[5], sample(spec, 5).image)
-
-
-def test_the_cache_name_follows_everything_the_pixels_depend_on():
-    names = {
-        cache_name(spec)
-        for spec in (
-            SMALL,
-            RenderedSpec(),
-            RenderedSpec(seed=1),
-            RenderedSpec(signers=41),
-            RenderedSpec(image_size_px=96),
-        )
-    }
-    assert len(names) == 5
-
-
-def test_records_point_to_the_rows_of_the_cache():
-    rows = records(SMALL, "somewhere.npy")
-    assert [row.row for row in rows] == list(range(40))
-    assert rows[37].key == "000037"
-    assert (rows[37].label, rows[37].signer, rows[37].source) == (1, "r001", "rendered")
-    assert sample(SMALL, 37).label == 1
-    assert sample(SMALL, 37).signer == "r001"
-
-
 def test_image_folders_read_back_equal_what_was_rendered(tmp_path):
     spec = RenderedSpec(images=38, signers=2, image_size_px=32)
     table = write_folders(spec, tmp_path)
@@ -240,4 +185,4 @@ def test_impossible_sets_are_refused_in_one_sentence(tmp_path):
         sample(SMALL, 40)
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match="cannot be written"):
-        render_to_cache(SMALL, tmp_path / "file")
+        write_folders(SMALL, tmp_path / "file")

@@ -1,0 +1,80 @@
+"""Where a hand's cones are as a camera sees them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from src.synthetic.flesh import FOREARM, FOREARM_MM, SLEEVE_GROUP, Flesh, flesh_of
+from src.synthetic.skeleton import Pose, Proportions, forward
+
+
+@dataclass(frozen=True, eq=False)
+class Camera:
+    """A pinhole camera that looks at the hand.
+
+    Attributes:
+        distance_mm: from the lens to the middle of the hand; small distances foreshorten.
+        fill: the longer side of the hand's box as a share of the picture.
+        shift: (2,) where the middle of that box lies, as shares of the picture from its centre.
+        forearm_mm: where the arm is cut off (a segmented picture), or longer than the picture shows.
+        sleeve_mm: where a sleeve begins, or None.
+    """
+
+    distance_mm: float
+    fill: float
+    shift: tuple[float, float]
+    forearm_mm: float = FOREARM_MM
+    sleeve_mm: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """Cones in the camera's frame (x right, y down, z away) and the pinhole that sees them."""
+
+    flesh: Flesh
+    start: np.ndarray
+    end: np.ndarray
+    dorsal: np.ndarray
+    joints: np.ndarray
+    to_camera: np.ndarray
+    middle: np.ndarray
+    distance_mm: float
+    focal_px: float
+    centre_px: np.ndarray
+    box: np.ndarray
+
+
+def seen_by(pose: Pose, proportions: Proportions, camera: Camera, size: int) -> View:
+    skeleton = forward(pose.angles, proportions)
+    flesh = flesh_of(skeleton, pose.angles, proportions, camera.forearm_mm, camera.sleeve_mm)
+    to_camera = pose.rotation * np.array([[1.0], [-1.0], [-1.0]])
+    middle = skeleton.joints.mean(0)
+    offset = np.array([0.0, 0.0, camera.distance_mm])
+
+    def seen(points: np.ndarray) -> np.ndarray:
+        return ((points - middle)[:, None, :] * to_camera).sum(-1) + offset
+
+    start, end, joints = seen(flesh.start), seen(flesh.end), seen(skeleton.joints)
+    dorsal = (flesh.dorsal[:, None, :] * to_camera).sum(-1)
+    # The hand's box in units of focal length, without the arm.
+    of_hand = (flesh.group < SLEEVE_GROUP) & (flesh.kind != FOREARM)
+    ends = np.concatenate([start[of_hand], end[of_hand]])
+    radii = np.concatenate([flesh.radius_start[of_hand], flesh.radius_end[of_hand]]) / ends[:, 2]
+    flat = ends[:, :2] / ends[:, 2:]
+    low, high = (flat - radii[:, None]).min(0), (flat + radii[:, None]).max(0)
+    focal = camera.fill * size / (high - low).max()
+    centre = (0.5 + np.asarray(camera.shift)) * size - 0.5 - focal * (low + high) / 2
+    box = np.concatenate([low * focal + centre, high * focal + centre])
+    return View(
+        flesh,
+        start,
+        end,
+        dorsal,
+        joints,
+        to_camera,
+        middle,
+        camera.distance_mm,
+        float(focal),
+        centre,
+        np.clip(box, 0, size - 1).astype(np.float32),
+    )
