@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from src.errors import UserError
-from src.settings.arguments import IMAGE_PLACES, OfRuns, as_paths, parse, passed_on, run_door
 from src.learning.run_settings import evaluation_settings
+from src.settings.arguments import IMAGE_PLACES, OfRuns, as_paths, parse, passed_on, run_door
 from src.settings.options import Field, settings
 
 

@@ -1,7 +1,7 @@
 """What `python -m src.train` runs from: every section as a checked object, before torch is imported."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,8 +18,8 @@ from src.learning.trainer_settings import TrainerSettings
 from src.nets.models import Model
 from src.runs.recorded import recorded_config
 from src.settings.composing import compose_config, parsed_overrides
-from src.sources.catalog import present_sources
 from src.settings.options import Field, build, import_plugins, plain, settings, validated
+from src.sources.catalog import present_sources
 
 
 @settings

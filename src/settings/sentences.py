@@ -38,7 +38,8 @@ def sentence(error: BaseException, conf: Path) -> str:
     if cause := re.search(r"Could not override '?([\w/]+)'?[.]\s*No match in the defaults list", text):
         return f"{cause[1]} is not a group of settings."
     if cause := re.search(r"Missing mandatory value: (\S+)", text):
-        return f"{cause[1]} has no value: give one with {cause[1]}=…."
+        key = getattr(error, "full_key", None) or cause[1]
+        return f"{key} has no value: give one with {key}=…."
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if "LexerNoViableAltException" in text or "mismatched input" in text or "no viable alternative" in text:
         return f"The command line was not understood ({lines[0]}): write key=value, and quote special characters."

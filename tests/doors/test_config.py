@@ -139,7 +139,7 @@ def test_help_and_config_mistakes_never_import_torch(arguments: list[str], tmp_p
 def test_every_door_explains_itself_without_torch(door: str) -> None:
     finished = in_a_new_process(
         f"import sys; sys.argv = ['src.{door}', '--help']\n"
-        f"import runpy; runpy.run_module('src.{door}', run_name='__main__')\n"
+        f"import runpy; runpy.run_module('src.{door}', run_name='__main__', alter_sys=True)\n"
         "assert 'torch' not in sys.modules\n"
     )
     assert finished.returncode == 0, finished.stderr

@@ -54,17 +54,17 @@ def rows(file: Path) -> dict[str, dict[str, str]]:
 def test_each_signer_is_held_out_once_a_failing_fold_hides_none_and_the_same_command_goes_on(
     folds_door: FoldsDoor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from src.learning import cross_validation
+    from src.learning import training
 
-    train = cross_validation.train
+    train = training.train
 
-    def fails_for_hand3(cfg, run_dir, resume):
-        if "asl_dataset:hand3" in cfg.split.holdout:
+    def fails_for_hand3(settings, run_dir, resume):
+        if "asl_dataset:hand3" in settings.split.holdout:
             raise RuntimeError("planted")
-        return train(cfg, run_dir, resume)
+        return train(settings, run_dir, resume)
 
     with monkeypatch.context() as broken:
-        broken.setattr(cross_validation, "train", fails_for_hand3)
+        broken.setattr(training, "train", fails_for_hand3)
         first = folds_door("split=signer")
     assert first.status == 1
     table = rows(first.folder / "folds.csv")
@@ -113,7 +113,7 @@ def test_the_strictest_split_is_what_folds_go_over_and_seeds_are_averaged(folds_
     [
         ("split.holdout=[hand1]", "does not go with folds"),
         ("optimizer.lr=0.1,0.2", "only seed=1,2,3 may have several values"),
-        ("folds=1", "folds=1 must be a whole number from 2"),
+        ("folds=1", "folds=1 is out of range: it must be at least 2"),
         ("split=random", "split=random holds out nobody by name"),
     ],
 )

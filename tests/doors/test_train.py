@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from src.learning.run_settings import compose
-from src.settings.composing import STUDIES
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from src import evaluate, prepare, sweep
+from src.learning.run_settings import compose
+from src.settings.composing import STUDIES
 from src.signs.labels import SIGNS
 from tests.conftest import TINY, TINY_CNN, TINY_MOBILENET
 

@@ -13,15 +13,16 @@ RANKS_SCRIPT = """
 import hashlib, sys
 from pathlib import Path
 from src.learning.run_settings import compose
-from src.learning import training
+from src.learning.training import train
+import pytorch_lightning as pl
 
-class Watch(training.FreezeSchedule):
+class Watch(pl.Callback):
     def on_train_end(self, trainer, module):
         weights = b"".join(p.detach().numpy().tobytes() for p in module.network.parameters())
         Path(sys.argv[1], f"rank{trainer.global_rank}").write_text(hashlib.sha256(weights).hexdigest())
 
-training.FreezeSchedule = Watch
-training.train(compose(sys.argv[2:]), Path(sys.argv[1], "run"))
+if __name__ == "__main__":
+    train(compose([*sys.argv[2:], "+callbacks.watch._target_=__main__.Watch"]), Path(sys.argv[1], "run"))
 """
 
 

@@ -1,15 +1,13 @@
-"""The cached prefix: the same training from activations as from images, computed once, whoever asks first."""
+"""The feature cache: the same training from activations as from images, computed once, whoever asks first."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
-from src.learning.feature_cache import CachedPrefix, PrefixPlan
-from src.learning.freezing import FreezePolicy
+from src.learning.feature_plan import FeaturePlan
 from src.learning.run_settings import compose
 from tests.conftest import TINY, TINY_CNN, TINY_MOBILENET
 
@@ -17,8 +15,8 @@ STAGES = ("stem", "block1", "block2", "neck", "head")
 FROZEN_CNN = (*(o for o in TINY_CNN if o != "freeze=none"), "freeze.allow_untrained=true", "model.batch_norm=true")
 
 
-def plan_of(*overrides: str, epochs: int = 6) -> PrefixPlan:
-    return PrefixPlan.of(FreezePolicy(compose(overrides).freeze, STAGES), epochs)
+def plan_of(*overrides: str, epochs: int = 6) -> FeaturePlan:
+    return FeaturePlan.of(compose(overrides).freeze.over(STAGES), epochs)
 
 
 def test_the_cut_follows_every_policy_and_never_crosses_a_stage_that_was_trained() -> None:
@@ -100,21 +98,12 @@ def test_backbones_train_from_activations_as_from_images(
     assert losses(plain.folder)["train/loss"] == losses(kept.folder)["train/loss"]
 
 
-def test_a_sweep_fills_every_cut_in_one_pass(train_door: Any, tmp_path: Path, monkeypatch: Any) -> None:
-    passes = []
-    original = CachedPrefix._fill
-
-    def counted(self: CachedPrefix, trainer: Any, lacking: dict[tuple[int, int], np.ndarray]) -> None:
-        passes.append(sorted({cut for cut, _ in lacking}))
-        original(self, trainer, lacking)
-
-    monkeypatch.setattr(CachedPrefix, "_fill", counted)
+def test_the_first_job_of_a_sweep_fills_what_all_of_them_read(train_door: Any, tmp_path: Path) -> None:
     sweep = train_door(
         "-m", *TINY, "model.weights=hands", "freeze=top_k", "freeze.k=0,1", "seed=1,2", "split.seed=0",
         "cache.views=1", "trainer.max_epochs=1", last=(f"datamodule.cache_dir='{tmp_path / 'own'}'",),
     )  # fmt: skip
     assert sweep.status == 0, sweep.err
-    assert passes[0] == [8, 9]
     runs = sorted(sweep.folder.glob("*/metrics.json"))
     assert len(runs) == 4
     filled = [json.loads(run.read_text())["cache_fill_seconds"] for run in runs]

@@ -1,15 +1,12 @@
 """Grad-CAM shows the place that an answer came from."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
-from omegaconf import OmegaConf
 from torch import nn
 
-from src.nets.build import architecture
 from src.nets.grad_cam import grad_cam
+from src.nets.models import MobileNetV2, Model, Timm
 from src.nets.stages import Rescale, SequentialNetwork
 
 
@@ -51,12 +48,12 @@ def test_the_map_is_warm_where_the_answer_came_from_and_cold_elsewhere(stages: d
 @pytest.mark.parametrize(
     ("model", "stage"),
     [
-        ({"family": "mobilenetv2", "name": "mobilenetv2_100", "dropout": 0.2}, "block7"),
-        ({"family": "timm", "name": "resnet10t", "dropout": 0.0}, "block4"),
+        (MobileNetV2(), "block7"),
+        (Timm(name="resnet10t"), "block4"),
     ],
 )
-def test_the_target_is_the_last_stage_that_still_has_a_place(model: dict[str, Any], stage: str) -> None:
-    network = architecture(OmegaConf.create(model), 64)
+def test_the_target_is_the_last_stage_that_still_has_a_map(model: Model, stage: str) -> None:
+    network = model.network(64)
     images = torch.randint(0, 255, (2, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     found = grad_cam(network, images, torch.tensor([1, 2]))
     assert found is not None
@@ -65,6 +62,5 @@ def test_the_target_is_the_last_stage_that_still_has_a_place(model: dict[str, An
 
 
 def test_a_network_without_a_spatial_map_has_none_to_show() -> None:
-    transformer = OmegaConf.create({"family": "timm", "name": "vit_tiny_patch16_224", "dropout": 0.0})
-    network = architecture(transformer, 32)
+    network = Timm(name="vit_tiny_patch16_224").network(32)
     assert grad_cam(network, torch.zeros(1, 3, 32, 32, dtype=torch.uint8), torch.tensor([0])) is None

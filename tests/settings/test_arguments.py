@@ -59,7 +59,7 @@ def test_settings_of_a_run_are_handed_on_as_they_are() -> None:
 
 @pytest.mark.parametrize("path", ["a b,c=d", "it's", "~/x", "[y]", "a\\b"])
 def test_a_path_is_handed_on_so_that_the_config_takes_it_literally(path: str) -> None:
-    from src.settings.composition import compose
+    from src.learning.run_settings import compose
 
     assert compose(as_paths([f"datamodule.root={path}"])).datamodule.root == path
 
