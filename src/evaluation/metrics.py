@@ -10,7 +10,6 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,9 +17,6 @@ from src.errors import UserError
 from src.evaluation.predictions import Predictions
 from src.runs.tables import ClassScore
 from src.signs.labels import HANDSHAPE_OF, NUM_SIGNS, SIGNS
-
-if TYPE_CHECKING:
-    from torchmetrics import MetricCollection
 
 # Guo et al. (2017) use fifteen.
 CALIBRATION_BINS = 15
@@ -255,17 +251,3 @@ register(Metric(
     "ece", "calibration error", "gap between how sure and how correct",
     lambda p: calibration_error(p.confidence, p.correct), higher_is_better=False, calibrated=True,
 ))  # fmt: skip
-
-
-def sign_metrics() -> "MetricCollection":
-    """For a classifier that is not yet on `validation_metrics`: three of them, batch by batch."""
-    from torchmetrics import MetricCollection
-    from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
-
-    return MetricCollection(
-        {
-            "accuracy": MulticlassAccuracy(NUM_SIGNS, average="micro", validate_args=False),
-            "f1_macro": MulticlassF1Score(NUM_SIGNS, average="macro", validate_args=False),
-            "accuracy_top3": MulticlassAccuracy(NUM_SIGNS, top_k=3, average="micro", validate_args=False),
-        }
-    )

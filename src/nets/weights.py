@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from src.errors import UserError
+from src.nets import RANDOM_START
 from src.nets.mobilenetv2 import stage_key
 from src.nets.stages import StagedNetwork
 from src.nets.timm_backbone import size_arguments
@@ -37,7 +38,7 @@ def load_weights(network: StagedNetwork, weights: str | None, backbone: str | No
         UserError: the hub cannot be reached, or the file does not fit this network.
     """
     if weights is None:
-        return "random start"
+        return RANDOM_START
     if weights == "imagenet":
         tensors, source = _from_hub(backbone, image_size_px), f"imagenet ({backbone})"
     else:

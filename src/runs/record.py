@@ -14,12 +14,11 @@ from pydantic import ValidationError
 from pydantic.dataclasses import dataclass
 
 from src.errors import UserError
+from src.nets import RANDOM_START
 from src.runs.folder import AS_TRAINED, EVALUATIONS, LAST, METRICS
 from src.storage.files import write_json
 
 VERSION = 1
-# What `weights` says of a network that began from random numbers; `RunRecord.started_from_random` asks for it.
-RANDOM_START = "random start"
 _LOW, _HIGH = "_ci_low", "_ci_high"
 
 Figures = Mapping[str, float | None]

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from src.errors import UserError
 from src.runs.folder import METRICS, read_failure
 from src.runs.record import RunRecord, read_run
+from src.runs.recorded import OVERRIDES, recorded_overrides
 
 
 @dataclass
@@ -72,7 +71,7 @@ def read_sweep(folder: Path) -> list[Configuration]:
     """
     if not folder.is_dir():
         raise UserError(f"{folder} is not there: give the folder of a multirun, such as experiments/sweeps/<name>.")
-    runs = sorted(file.parent.parent for file in folder.glob("*/.hydra/overrides.yaml"))
+    runs = sorted(file.parent.parent for file in folder.glob(f"*/{OVERRIDES}"))
     if not runs:
         raise UserError(f"{folder} is not a multirun's folder: none of its folders holds a run.")
     settings_of = {run: _settings(run) for run in runs}
@@ -105,8 +104,8 @@ def _is_seed(key: str) -> bool:
 
 
 def _settings(run: Path) -> dict[str, str]:
-    overrides = [str(item) for item in OmegaConf.load(run / ".hydra" / "overrides.yaml")]
-    return dict(override.lstrip("+~").split("=", 1) for override in overrides if "=" in override)  # type: ignore[misc]
+    pairs = (override.lstrip("+~").partition("=") for override in recorded_overrides(run))
+    return {key: value for key, equals, value in pairs if equals}
 
 
 def _order(configuration: Configuration) -> tuple[Any, ...]:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from src.errors import UserError
+from src.nets import RANDOM_START
 from src.runs.folder import AS_TRAINED, EVALUATIONS, LAST, METRICS
-from src.runs.record import RANDOM_START, VERSION, Record, read_evaluations, read_run
+from src.runs.record import VERSION, Record, read_evaluations, read_run
 from src.storage.files import write_json, write_text
 from tests.runs.records import RUN, evaluation_record, run_record
 
