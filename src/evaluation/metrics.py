@@ -153,7 +153,7 @@ _OF_ABSTENTION = {
 
 def handshapes(classes: np.ndarray) -> np.ndarray:
     """The handshape of each class index: signs that look alike in a still image (0/O, 2/V, …) share one."""
-    return np.asarray(HANDSHAPE_OF, dtype=np.int64)[classes]
+    return np.take(np.array(HANDSHAPE_OF, dtype=np.int64), classes)
 
 
 def confusion_counts(labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:

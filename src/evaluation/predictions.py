@@ -22,17 +22,17 @@ class Predictions:
     @property
     def predicted(self) -> np.ndarray:
         """`(images,) int64` most probable class indices."""
-        return self.probabilities.argmax(axis=1)
+        return np.asarray(self.probabilities.argmax(axis=1))
 
     @property
     def correct(self) -> np.ndarray:
         """`(images,) bool`: whether the most probable class is the true one."""
-        return self.predicted == self.labels
+        return np.asarray(self.predicted == self.labels)
 
     @property
     def confidence(self) -> np.ndarray:
         """`(images,) float32` probability of the most probable class."""
-        return self.probabilities.max(axis=1)
+        return np.asarray(self.probabilities.max(axis=1))
 
     def tempered(self, temperature: float) -> "Predictions":
         """The same predictions with the probabilities softmax(logits / temperature)."""

@@ -171,7 +171,7 @@ class PredictionTable:
     @property
     def correct(self) -> np.ndarray:
         """`(images,) bool`."""
-        return self.labels == self.predicted
+        return np.asarray(self.labels == self.predicted)
 
 
 _PREDICTION_COLUMNS = ("path", "source", "signer", "group", "label", "prediction", "probability", "uncalibrated")

@@ -36,9 +36,10 @@ from tests.runs.records import RUN, run_record
 
 WORST_SIGN = """
 from src.evaluation.metrics import Metric, class_scores, register
+from src.evaluation.predictions import Predictions
 
 
-def worst_sign(predictions):
+def worst_sign(predictions: Predictions) -> float:
     scores = class_scores(predictions.labels, predictions.predicted)
     return min(score.recall for score in scores if score.images)
 
