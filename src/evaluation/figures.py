@@ -67,9 +67,9 @@ def confusion_figure(labels: np.ndarray, predicted: np.ndarray, title: str = "")
     axes.set_title(title, fontsize=10, loc="left", pad=28, color=_INK)
     axes.text(-0.5, -1.4, "read as →", fontsize=10, color=_SOFT)
     axes.text(-2.1, -0.7, "sign ↓", fontsize=10, color=_SOFT)
-    for ticks, labelled in ((axes.set_xticks, "top"), (axes.set_yticks, "left")):
+    for ticks in (axes.set_xticks, axes.set_yticks):
         ticks(range(size), names, fontsize=9, fontweight="bold", color=_INK)
-        axes.tick_params(top=False, bottom=False, left=False, labelbottom=False, **{f"label{labelled}": True})
+    axes.tick_params(top=False, bottom=False, left=False, labelbottom=False, labeltop=True)
     edges = np.arange(-0.5, size)
     for lines in (axes.hlines, axes.vlines):
         lines(edges, -0.5, size - 0.5, colors=_FAINT, linewidth=0.8, zorder=0)
@@ -84,6 +84,8 @@ def confusion_figure(labels: np.ndarray, predicted: np.ndarray, title: str = "")
     at = list(zip(rows, columns, strict=True))
     cells.set_gid("¶".join(f"{names[r]} read as {names[c]}: {counts[r, c]} of {counts[r].sum()}" for r, c in at))
     for row, column, part, strong in zip(rows, columns, shown, strength > 0.55, strict=True):
-        style = {"color": _WHITE, "fontweight": "bold"} if strong else {"color": _INK}
-        axes.text(column, row, f"{100 * part:.0f}", ha="center", va="center_baseline", fontsize=8.5, **style)
+        text = axes.text(
+            float(column), float(row), f"{100 * part:.0f}", ha="center", va="center_baseline", fontsize=8.5
+        )
+        text.set(color=_WHITE if strong else _INK, fontweight="bold" if strong else "normal")
     return figure

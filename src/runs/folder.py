@@ -1,12 +1,9 @@
 """What the files of a run's folder are called, why a run failed, and which code is running."""
 
-import csv
 import json
 import subprocess
 from pathlib import Path
 from typing import Any
-
-from src.errors import UserError
 
 METRICS = "metrics.json"
 PREDICTIONS = "predictions.csv"
@@ -53,43 +50,6 @@ def commit() -> str:
         return "unknown"
 
 
-# What follows is for callers that are not yet on src.runs.record and src.runs.tables; it goes with the last of them.
-
-
 def read_metrics(run: Path) -> dict[str, Any]:
-    """The figures of a finished run, unchecked.
-
-    Raises:
-        UserError: the folder is no run's, or the run has not finished.
-    """
-    file = run / METRICS
-    if not file.is_file():
-        if (run / LAST).is_file():
-            raise UserError(f"{run} has not finished: python -m src.train resume={run} goes on with it.")
-        raise UserError(f"{run} is not the folder of a finished run: it holds no {METRICS}.")
-    return dict(json.loads(file.read_text(encoding="utf-8")))
-
-
-def read_evaluations(run: Path) -> list[dict[str, Any]]:
-    """The figures of each test that a finished run was put to beside its own, by name, unchecked.
-
-    Raises:
-        UserError: a file is damaged.
-    """
-    found = []
-    for file in sorted((run / EVALUATIONS).glob("*.json")):
-        if file.stem == AS_TRAINED:
-            continue
-        try:
-            found.append(dict(json.loads(file.read_text(encoding="utf-8"))))
-        except (ValueError, TypeError):
-            raise UserError(f"{file} is damaged: remove it, and score the run there again.") from None
-    return found
-
-
-def read_rows(file: Path) -> list[dict[str, str]]:
-    """A table that a run left, one mapping a row; [] where the run has no such table."""
-    if not file.is_file():
-        return []
-    with file.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
-        return list(csv.DictReader(stream))
+    """The figures of a finished run, unchecked: for callers that are not yet on `src.runs.record.read_run`."""
+    return dict(json.loads((run / METRICS).read_text(encoding="utf-8")))
