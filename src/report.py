@@ -11,6 +11,7 @@ from pathlib import Path
 
 from src.errors import UserError
 from src.runs.folder import REPORT
+from src.runs.record import read_run
 from src.settings.arguments import OfRuns, parse, run_door
 from src.settings.options import Field, settings
 
@@ -39,14 +40,17 @@ def main(arguments: list[str]) -> None:
     """
     given = parse(Arguments, arguments)
     if given.run is None:
-        from src.reports.sweep_page import write
+        from src.reports.sweep_page import Sweep, write
 
         sweeps = [folder.resolve() for folder in given.sweep]
-        page = write(sweeps, (given.output or sweeps[0] / REPORT).resolve())
+        page = write(Sweep(sweeps), (given.output or sweeps[0] / REPORT).resolve())
     else:
+        run = given.run.resolve()
+        read_run(run)  # before anything heavy is loaded for a folder that holds no finished run
+
         from src.reports.album import write_page_of
 
-        page = write_page_of(given.run.resolve())
+        page = write_page_of(run)
     print(f"written: {page}")
 
 

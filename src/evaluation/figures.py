@@ -33,8 +33,8 @@ def captioned_grid(
     columns = min(columns, max(1, len(images)))
     step_y, step_x = tile_px + _CAPTION_PX + _GAP_PX, tile_px + _GAP_PX
     sheet = np.full((rows * step_y + _GAP_PX, columns * step_x + _GAP_PX, 3), 255, np.uint8)
-    for place, (image, caption) in enumerate(zip(images, captions, strict=True)):
-        top, left = _GAP_PX + place // columns * step_y, _GAP_PX + place % columns * step_x
+    for index, (image, caption) in enumerate(zip(images, captions, strict=True)):
+        top, left = _GAP_PX + index // columns * step_y, _GAP_PX + index % columns * step_x
         interpolation = cv2.INTER_AREA if image.shape[0] > tile_px else cv2.INTER_LINEAR
         sheet[top : top + tile_px, left : left + tile_px] = cv2.resize(
             image, (tile_px, tile_px), interpolation=interpolation

@@ -17,7 +17,6 @@ from src.nets.stages import StagedNetwork
 from src.reports import run_page
 from src.reports.data_uri import data_uri
 from src.reports.finished_run import FinishedRun
-from src.runs.record import read_run
 
 
 class RunAlbum:
@@ -61,7 +60,6 @@ def write_page_of(run: Path) -> Path:
     Raises:
         UserError: the run has not finished, or its tables are damaged.
     """
-    read_run(run)  # a run without a record has no page, and nothing is loaded for it
     try:
         settings = recorded_settings(run)
         album = RunAlbum(loaded_data(settings), load_network(run, settings))

@@ -143,7 +143,7 @@ def _rows(audit: Audit) -> Iterator[tuple[object, ...]]:
         note = f"looks like {SIGNS[doubt.suggested]}"
         yield pair("doubtful label", doubt.image, doubt.neighbour, f"{doubt.margin:.3f}", note)
     for both in audit.disagreements:
-        yield pair("one picture, two labels", both.first, both.second, f"{both.cosine:.3f}")
+        yield pair("one image, two labels", both.first, both.second, f"{both.cosine:.3f}")
     for finding, groups, known in (
         ("copy", found.exact, None),
         ("near-duplicate", found.near, found.exact),

@@ -49,7 +49,7 @@ class Series:
         words: shown on hovering over each point.
         dots: further single values, x, y, drawn faintly.
         joined: whether a line joins the points.
-        colour: its place among the colours of lines.
+        colour: its number among the colours of lines.
     """
 
     name: str
