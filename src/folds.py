@@ -19,7 +19,7 @@ from src.learning.run_settings import RunSettings, compose
 from src.settings.arguments import OfRuns, parse, passed_on, run_door
 from src.settings.composing import PROJECT
 from src.settings.naming import has_several_values
-from src.settings.options import Field, settings
+from src.settings.options import Field, settings, validated
 from src.train import run
 
 
@@ -67,7 +67,8 @@ def _one_run(overrides: Sequence[str]) -> RunSettings:
         single.append("split=strictest" if item == "split=source" else f"{key}={first}")
     shared = compose(single)
     if "split=source" in overrides:  # which needs a name, and each will be named in turn
-        shared = replace(shared, split=Source(holdout=shared.datamodule.sources[:1], seed=shared.split.seed))
+        by_source = {"holdout": shared.datamodule.sources[:1], "seed": shared.split.seed}
+        shared = replace(shared, split=validated(Source, by_source, "split"))
     return shared
 
 

@@ -5,6 +5,7 @@ draw the 36 signs and a page of samples.
 """
 
 from pathlib import Path
+from typing import Any
 
 from src.errors import UserError
 from src.settings.arguments import parse, run_door
@@ -48,7 +49,8 @@ def main(arguments: list[str]) -> None:
     spec = RenderedSpec(given.images, given.signers, given.size, given.seed)
     if given.output is not None:
         print(f"{spec.images} images and manifest.csv: {write_folders(spec, given.output)}")
-    for file, draw in ((given.chart, chart), (given.sheet, lambda: sheet(spec))):
+    drawings: tuple[tuple[Path | None, Any], ...] = ((given.chart, chart), (given.sheet, lambda: sheet(spec)))
+    for file, draw in drawings:
         if file is None:
             continue
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -132,7 +132,7 @@ class SignDataModule(pl.LightningDataModule):
         return PixelDataset(self.pixels, self.manifest, self.split.part(part), augmentation, self.draws)
 
     def _inputs(self) -> Iterator[ShowsInputs]:
-        callbacks = self.trainer.callbacks if self.trainer else ()
+        callbacks = getattr(self.trainer, "callbacks", ())
         yield from (callback for callback in callbacks if isinstance(callback, ShowsInputs))
 
     def _shown(self, part: str) -> Dataset[Batch | CutBatch]:
@@ -183,3 +183,15 @@ class SignDataModule(pl.LightningDataModule):
             prefetch_factor=4 if workers > 0 else None,
             pin_memory=hardware.on_gpu(self.accelerator),
         )
+
+
+def images_of(trainer: pl.Trainer) -> SignDataModule:
+    """The datamodule of a trainer, which must be one of this project.
+
+    Raises:
+        TypeError: it has none, or another one.
+    """
+    data = getattr(trainer, "datamodule", None)
+    if not isinstance(data, SignDataModule):
+        raise TypeError(f"{type(data).__name__} is no SignDataModule.")
+    return data

@@ -1,7 +1,7 @@
 """From decoded pixels to batches: the order, the draw and the memory layout of what a network is shown."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from src.data.pixels import Pixels
 class Draw(NamedTuple):
     """One image in one epoch. The sampler sends the epoch along, so a worker needs no memory of its own."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # a tuple has a method of that name, which nobody calls here
     epoch: int
 
 
@@ -130,7 +130,7 @@ class PixelDataset(Dataset[Batch]):
         )
 
 
-def as_it_is(batch: Batch | CutBatch) -> Batch | CutBatch:
+def as_it_is(batch: Any) -> Any:
     """The dataset already makes whole batches; nothing is left to collate."""
     return batch
 

@@ -14,7 +14,7 @@ class DatamoduleSettings:
     """Which images, and how they become batches."""
 
     sources: tuple[str, ...] = ("rendered",)
-    rendered: RenderedHands = RenderedHands()
+    rendered: RenderedHands = Field(default_factory=lambda: RenderedHands())  # type: ignore[call-arg]
     root: str = Field("data", description="folder that holds one folder a source")
     folder: str | None = Field(None, description="where the source called `folder` lies")
     signs: str | tuple[str | int, ...] = Field("all", description="all, digits, letters or a list of signs")

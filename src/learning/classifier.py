@@ -49,13 +49,13 @@ class TrainedModule(StagedModule):
         settings: of the run; they travel in every checkpoint as plain values.
 
     Attributes:
-        freeze: which stages learn when; the callback `Freezing` applies it.
+        freeze_schedule: which stages learn when; the callback `Freezing` applies it.
     """
 
     def __init__(self, network: StagedNetwork, settings: RunSettings) -> None:
         super().__init__(network)
         self.settings = settings
-        self.freeze: FreezeSchedule = settings.freeze.over(network.stage_names)
+        self.freeze_schedule: FreezeSchedule = settings.freeze.over(network.stage_names)
         # Plain values only: anything else in a checkpoint could not be read back with weights_only.
         self.save_hyperparameters({"config": settings.plain()}, logger=False)
 
@@ -84,6 +84,17 @@ class TrainedModule(StagedModule):
             "optimizer": optimizer,
             "lr_scheduler": self.settings.scheduler.over(optimizer, steps_per_epoch, epochs),
         }
+
+
+def trained_module(module: pl.LightningModule) -> TrainedModule:
+    """The module that a callback of this project is called with, which must be one of its own.
+
+    Raises:
+        TypeError: it is another one.
+    """
+    if not isinstance(module, TrainedModule):
+        raise TypeError(f"{type(module).__name__} is no TrainedModule: it has no stages to freeze or to cut at.")
+    return module
 
 
 class SignClassifier(TrainedModule):

@@ -33,7 +33,7 @@ def multirun(settings: RunSettings, overrides: Sequence[str], folder: Path, coun
     split = data.split.name
     holdouts = fold_holdouts(data.manifest, split, count, settings.split.seed)
     kept = [item for item in overrides if item.partition("=")[0] not in ("split", "split.holdout")]
-    plan = {
+    plan: dict[str, object] = {
         "split": split,
         "settings": sorted(item for item in kept if item.partition("=")[0] not in RESUMABLE_KEYS),
         "holdouts": [list(names) for names in holdouts],

@@ -1,6 +1,5 @@
 """What loggers show beside the curves: rates and trained stages, inputs, confusions, mistakes, hyperparameters."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,12 +7,12 @@ import pytorch_lightning as pl
 from omegaconf import OmegaConf
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from src.data.datamodule import SignDataModule
+from src.data.datamodule import images_of
 from src.data.loading import Draw
 from src.evaluation.figures import captioned_grid, confusion_figure
 from src.evaluation.predictions import Predictions
 from src.evaluation.promises import protocol_line
-from src.learning.classifier import TrainedModule
+from src.learning.classifier import trained_module
 from src.learning.run_settings import RunSettings
 from src.runs.record import RunRecord
 from src.signs.labels import SIGNS
@@ -30,11 +29,11 @@ _HPARAMS = (
 class Dashboard(pl.Callback):
     """Writes learning rates and trained stages while a run goes on, and pictures at its ends."""
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: TrainedModule) -> None:
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         writer = _tensorboard(trainer)
         if writer is None:
             return
-        data: SignDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        data = images_of(trainer)
         dataset = data.dataset("train")
         order = np.random.default_rng(0).permutation(len(dataset))[:_GRID_IMAGES]
         pictures = [dataset.picture(Draw(int(index), trainer.current_epoch)) for index in order]
@@ -42,11 +41,12 @@ class Dashboard(pl.Callback):
         title = f"inputs/augmentation={data.augmentation.name}"
         writer.add_image(title, captioned_grid(pictures, captions), trainer.current_epoch, dataformats="HWC")
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: TrainedModule) -> None:
-        trained = pl_module.freeze.trained(trainer.current_epoch)
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        schedule = trained_module(pl_module).freeze_schedule
+        trained = schedule.trained(trainer.current_epoch)
         rates = {group["stage"]: group["lr"] for group in trainer.optimizers[0].param_groups}
         figures = {}
-        for index, stage in enumerate(pl_module.freeze.stages):
+        for index, stage in enumerate(schedule.stages):
             # Numbered, so that alphabetical order is the network's.
             figures[f"stage_trained/{index:02d}_{stage}"] = float(stage in trained)
             if stage in rates:
@@ -58,7 +58,7 @@ class Dashboard(pl.Callback):
     def summarise(self, trainer: pl.Trainer, settings: RunSettings, test: Predictions, record: RunRecord) -> None:
         """The test set's confusion matrix and worst mistakes, and the run's hyperparameters with its figures."""
         if (writer := _tensorboard(trainer)) is not None:
-            data: SignDataModule = trainer.datamodule  # type: ignore[attr-defined]
+            data = images_of(trainer)
             title = f"{protocol_line(record)}: accuracy {record.test['accuracy']:.1%} of {len(test.labels)} images"
             writer.add_figure("test/confusion_matrix_percent", confusion_figure(test.labels, test.predicted, title))
             mistakes = worst_mistakes(test)
@@ -66,8 +66,8 @@ class Dashboard(pl.Callback):
                 pictures = [data.pixels[int(test.indices[index])] for index in mistakes]
                 captions = [f"{SIGNS[test.labels[index]]} read as {SIGNS[test.predicted[index]]}" for index in mistakes]
                 writer.add_image("test/worst_mistakes", captioned_grid(pictures, captions), dataformats="HWC")
-        figures = {f"test/{name}": value for name, value in record.test.items() if value is not None}
-        figures |= {"val/accuracy": record.val["accuracy"], "stages_trained": record.stages_trained}
+        figures: dict[str, float] = {f"test/{name}": value for name, value in record.test.items() if value is not None}
+        figures |= {"val/accuracy": record.val["accuracy"] or 0.0, "stages_trained": record.stages_trained}
         figures |= {"parameters_trained": record.parameters_trained, "seconds": record.seconds}
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
@@ -92,7 +92,7 @@ def _tensorboard(trainer: pl.Trainer) -> Any:
     return next((logger.experiment for logger in found if trainer.is_global_zero), None)
 
 
-def _hparams(settings: RunSettings, record: RunRecord) -> Mapping[str, Any]:
+def _hparams(settings: RunSettings, record: RunRecord) -> dict[str, Any]:
     config = OmegaConf.create(settings.plain())
     values = {name: OmegaConf.select(config, name) for name in _HPARAMS}
     values |= {f"{key}.name": getattr(settings, key).slug for key in ("freeze", "optimizer", "scheduler")}

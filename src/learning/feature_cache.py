@@ -18,10 +18,10 @@ import torch
 from torch.utils.data import Dataset
 
 from src import hardware
-from src.data.datamodule import SignDataModule
+from src.data.datamodule import images_of
 from src.data.loading import Batch, CutBatch, Draw, PixelDataset
 from src.errors import UserError
-from src.learning.classifier import TrainedModule
+from src.learning.classifier import trained_module
 from src.learning.feature_filling import Filling, FrozenStages
 from src.learning.feature_plan import FeaturePlan, FeatureReads
 from src.learning.feature_store import PLAIN, FeatureStore, Part, filling, make_room
@@ -53,7 +53,7 @@ class FeatureCache(pl.Callback):
         """Whether any epoch of the run starts from features."""
         return self._plan is not None
 
-    def setup(self, trainer: pl.Trainer, pl_module: TrainedModule, stage: str) -> None:
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Fill, before any weight changes.
 
         Raises:
@@ -61,24 +61,24 @@ class FeatureCache(pl.Callback):
         """
         if stage != "fit":
             return
-        epochs = trainer.max_epochs or 1
-        plan = FeaturePlan.of(pl_module.freeze, epochs)
-        self._settings: FeatureCacheSettings = pl_module.settings.cache
+        module, epochs = trained_module(pl_module), trainer.max_epochs or 1
+        plan = FeaturePlan.of(module.freeze_schedule, epochs)
+        self._settings: FeatureCacheSettings = module.settings.cache
         if self._settings.mode == "off" or not plan.cut_epochs:
             return
-        data: SignDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        data = images_of(trainer)
         self._data, self._plan, self._epochs = data, plan, epochs
         self._cache_dir = Path(data.settings.cache_dir)
-        self._channels_last = pl_module.settings.trainer.channels_last
-        limit = pl_module.settings.trainer.limit_batches
+        self._channels_last = module.settings.trainer.channels_last
+        limit = module.settings.trainer.limit_batches
         self._reads = FeatureReads(data, limit, trainer.world_size)
         plans = [plan]
-        for policy in swept_policies(pl_module.settings):
+        for policy in swept_policies(module.settings):
             try:
-                plans.append(FeaturePlan.of(policy.over(pl_module.network.stage_names), epochs))
+                plans.append(FeaturePlan.of(policy.over(module.network.stage_names), epochs))
             except UserError:
                 continue  # that job says so itself when its turn comes
-        self._fill(trainer, pl_module.network, plans)
+        self._fill(trainer, module.network, plans)
 
     def _fill(self, trainer: pl.Trainer, network: StagedNetwork, plans: list[FeaturePlan]) -> None:
         """Fill what any of `plans`, the first being this run's, reads and lacks."""

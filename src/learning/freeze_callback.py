@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import pytorch_lightning as pl
 
-from src.learning.classifier import TrainedModule
+from src.learning.classifier import trained_module
 from src.nets.stages import StagedNetwork
 
 
@@ -28,21 +28,23 @@ class Freezing(pl.Callback):
         self.before: dict[str, str] = {}
         self.after: dict[str, str] = {}
 
-    def setup(self, trainer: pl.Trainer, pl_module: TrainedModule, stage: str) -> None:
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if stage == "fit":
             # Distributed training looks at gradients once, here: it must see every stage that will ever learn.
-            pl_module.network.set_trained(pl_module.freeze.trained_within(trainer.max_epochs or 1))
+            module = trained_module(pl_module)
+            module.network.set_trained(module.freeze_schedule.trained_within(trainer.max_epochs or 1))
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: TrainedModule) -> None:
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not self.before:  # a resumed run already knows them from its checkpoint
-            trained = pl_module.freeze.trained(0)
-            network = pl_module.network
+            module = trained_module(pl_module)
+            trained, network = module.freeze_schedule.trained(0), module.network
             self.before = {stage: network.fingerprint(stage) for stage in network.stage_names if stage not in trained}
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: TrainedModule) -> None:
-        trained = pl_module.freeze.trained(trainer.current_epoch)
-        self._check(pl_module.network, (stage for stage in self.before if stage in trained and stage not in self.after))
-        pl_module.network.set_trained(trained)
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        module = trained_module(pl_module)
+        trained = module.freeze_schedule.trained(trainer.current_epoch)
+        self._check(module.network, (stage for stage in self.before if stage in trained and stage not in self.after))
+        module.network.set_trained(trained)
 
     def check_all(self, network: StagedNetwork) -> None:
         """Check what is still frozen. Called after training, and not by a hook: a run resumed at its end has no loop.

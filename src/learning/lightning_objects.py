@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytorch_lightning as pl
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.loggers import Logger
 
 from src.errors import UserError
@@ -41,11 +42,11 @@ def build_loggers(section: Mapping[str, Mapping[str, Any]], run_dir: Path, from_
     loggers = []
     for name, entry in section.items():
         where = f"logger.{name}"
-        cls = _class(Logger, where, str(entry["_target_"]), from_file)
+        cls = _class(Logger, where, str(entry["_target_"]), from_file)  # type: ignore[type-abstract]
         place = {"save_dir": str(run_dir)} if "save_dir" in inspect.signature(cls).parameters else {}
         if "tracking_uri" in inspect.signature(cls).parameters and "tracking_uri" not in entry:
             place = {"tracking_uri": f"file:{run_dir}/mlruns"}
-        loggers.append(_build(Logger, where, {**place, **entry}, from_file))
+        loggers.append(_build(Logger, where, {**place, **entry}, from_file))  # type: ignore[type-abstract]
     return loggers
 
 
@@ -63,7 +64,7 @@ def _build(base: type[BaseT], where: str, entry: Mapping[str, Any], from_file: b
         raise UserError(
             f"{where} needs a library that is not installed ({reason}): pip install -e .[loggers]."
         ) from None
-    except (TypeError, ValueError, pl.utilities.exceptions.MisconfigurationException) as error:
+    except (TypeError, ValueError, MisconfigurationException) as error:
         raise UserError(f"{where} cannot be made ({str(error).splitlines()[0].rstrip('.')}).") from None
 
 

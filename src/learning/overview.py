@@ -8,11 +8,11 @@ import torch
 from rich.console import Console
 from rich.markup import escape
 
-from src.data.datamodule import SignDataModule
+from src.data.datamodule import images_of
 from src.data.manifest import Manifest
 from src.data.split import PARTS, Split
 from src.errors import UserError
-from src.learning.classifier import TrainedModule
+from src.learning.classifier import TrainedModule, trained_module
 from src.runs.tables import StageRow, write_split
 from src.terminal import table
 
@@ -22,7 +22,7 @@ def stage_rows(module: TrainedModule, epochs: int) -> list[StageRow]:
     network, rates = module.network, module.settings.optimizer.learning_rates(module.network.stage_names)
     rows = []
     for stage in network.stage_names:
-        trained = [epoch for epoch in range(epochs) if stage in module.freeze.trained(epoch)]
+        trained = [epoch for epoch in range(epochs) if stage in module.freeze_schedule.trained(epoch)]
         norms = sum(
             isinstance(inner, torch.nn.modules.batchnorm._BatchNorm)
             for owned in network.modules_of(stage)
@@ -37,13 +37,13 @@ def stage_rows(module: TrainedModule, epochs: int) -> list[StageRow]:
 class Overview(pl.Callback):
     """Prints the images and the stages of a run, and writes `split.csv`: which image is in which part."""
 
-    def setup(self, trainer: pl.Trainer, pl_module: TrainedModule, stage: str) -> None:
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Before anything is computed.
 
         Raises:
             UserError: the split leaves nothing to train on.
         """
-        data: SignDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        data = images_of(trainer)
         if stage != "fit":
             return
         if not len(data.split.train):
@@ -52,7 +52,7 @@ class Overview(pl.Callback):
             parts = ((data.manifest[i].name, part) for part in PARTS for i in data.split.part(part))
             write_split(Path(trainer.default_root_dir), parts)
             print_images(data.manifest, data.split, sum(not finding.kept for finding in data.findings))
-            print_stages(stage_rows(pl_module, trainer.max_epochs or 1))
+            print_stages(stage_rows(trained_module(pl_module), trainer.max_epochs or 1))
 
 
 def print_images(manifest: Manifest, split: Split, left_out: int, console: Console | None = None) -> None:

@@ -55,9 +55,15 @@ def record_of(finished: Finished, trainer: pl.Trainer, freezing: Freezing, stopw
     module, data, split = finished.module, finished.data, finished.data.split
     settings, network = module.settings, module.network
     epochs = trainer.current_epoch
-    trained = [s for s in network.stage_names if s in module.freeze.trained_within(settings.trainer.max_epochs)]
+    trained = [
+        s for s in network.stage_names if s in module.freeze_schedule.trained_within(settings.trainer.max_epochs)
+    ]
     sizes = {stage: sum(p.numel() for p in network.parameters_of(stage)) for stage in network.stage_names}
-    caches = [callback for callback in trainer.callbacks if isinstance(callback, FeatureCache) and callback.is_used]
+    caches = [
+        callback
+        for callback in getattr(trainer, "callbacks", ())
+        if isinstance(callback, FeatureCache) and callback.is_used
+    ]
     shows_views = bool(data.draws.viewed) and not data.augmentation.is_identity
     return RunRecord(
         **measured(finished.scored(), finished.calibration.parameters),

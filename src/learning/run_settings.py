@@ -203,7 +203,7 @@ def evaluation_settings(run: Path, overrides: Sequence[str]) -> RunSettings:
             taken = composed[section]
             config[section] = taken if section == "split" else config[section] | {key: taken[key] for key in _HARDWARE}
         if any(option.startswith("split=") for option in options):
-            build(SplitProtocol, config["split"])  # the user's own choice: its class is imported here
+            build(SplitProtocol, config["split"])  # type: ignore[type-abstract]  # the user's own choice: its class is imported here
     updated = OmegaConf.create(config)
     for key, value in parsed_overrides([override for override in overrides if override not in options]).items():
         if key.partition(".")[0] not in EVALUATION_SECTIONS or key in EVALUATION_SECTIONS or key == _SIZE:

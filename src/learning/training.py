@@ -74,8 +74,8 @@ def train(settings: RunSettings, run_dir: Path, resume: bool = False) -> Result:
     module = SignClassifier(built.network, settings)
     _refuse_frozen_noise(settings, module)
     epochs = settings.trainer.max_epochs
-    data = run_data(settings, FeaturePlan.of(module.freeze, epochs).cut_epochs)
-    trainer = run_trainer(settings.trainer, run_dir, callbacks, loggers, module.freeze.changes_within(epochs))
+    data = run_data(settings, FeaturePlan.of(module.freeze_schedule, epochs).cut_epochs)
+    trainer = run_trainer(settings.trainer, run_dir, callbacks, loggers, module.freeze_schedule.changes_within(epochs))
     _fit(trainer, module, data, run_dir / run_folder.LAST if resume else None)
     freezing.check_all(module.network)
 
@@ -119,7 +119,11 @@ def _one(callbacks: Iterable[pl.Callback], kind: type[CallbackT]) -> CallbackT:
 
 
 def _refuse_frozen_noise(settings: RunSettings, module: SignClassifier) -> None:
-    if settings.model.weights is None and module.freeze.freezes_anything() and not settings.freeze.allow_untrained:
+    if (
+        settings.model.weights is None
+        and module.freeze_schedule.freezes_anything()
+        and not settings.freeze.allow_untrained
+    ):
         raise UserError(
             f"freeze={settings.freeze.slug} would freeze stages of a network without trained weights: give "
             "model.weights, use freeze=none, or say freeze.allow_untrained=true if random features are what you want."

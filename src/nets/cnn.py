@@ -6,6 +6,7 @@ The filters double from 16 to 256. Chosen where the study's text is silent: 3×3
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 from torch import nn
 
@@ -50,6 +51,6 @@ def build_cnn(
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            nn.init.zeros_(module.bias)
-    nn.init.xavier_uniform_(network.stages["head"][1].weight)
+            nn.init.zeros_(cast(nn.Parameter, module.bias))
+    nn.init.xavier_uniform_(cast(nn.Linear, cast(nn.Sequential, stages["head"])[1]).weight)
     return network

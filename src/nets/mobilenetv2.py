@@ -4,6 +4,8 @@
 `head` (dropout and the classifier).
 """
 
+from typing import Any
+
 import timm
 from torch import nn
 
@@ -22,7 +24,7 @@ def build_mobilenetv2(classes: int, name: str = "mobilenetv2_100", dropout: floa
         raise UserError(
             f"model.name={name} is not known to timm: choose from {', '.join(timm.list_models('mobilenetv2*'))}."
         )
-    backbone = timm.create_model(name, pretrained=False, num_classes=classes, drop_rate=dropout)
+    backbone: Any = timm.create_model(name, pretrained=False, num_classes=classes, drop_rate=dropout)
     stride_afterwards(backbone)
     relu6_apart(backbone)
     stages: dict[str, nn.Module] = {"stem": nn.Sequential(backbone.conv_stem, backbone.bn1)}

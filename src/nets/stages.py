@@ -19,6 +19,8 @@ class Rescale(nn.Module):
 
     def __init__(self, mean: Sequence[float] = (0.0, 0.0, 0.0), std: Sequence[float] = (1.0, 1.0, 1.0)) -> None:
         super().__init__()
+        self.mean: Tensor
+        self.std: Tensor
         # Constants of the architecture, not weights: kept out of checkpoints and out of the freeze fingerprints.
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)

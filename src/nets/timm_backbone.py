@@ -1,6 +1,7 @@
 """Any other timm backbone, its stages derived from timm's own group matcher."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import timm
 import torch
@@ -24,8 +25,9 @@ class TimmNetwork(StagedNetwork):
 
     def __init__(self, name: str, classes: int, image_size_px: int, dropout: float) -> None:
         super().__init__()
-        self.model = _create(name, classes, image_size_px, dropout)
-        self.rescale = Rescale(self.model.default_cfg["mean"], self.model.default_cfg["std"])
+        self.model: Any = _create(name, classes, image_size_px, dropout)
+        normalised: Any = self.model.default_cfg
+        self.rescale = Rescale(normalised["mean"], normalised["std"])
         stride_afterwards(self.model)
         modules, loose = _stages(self.model)
         self.declare_stages(modules, loose)
@@ -54,7 +56,7 @@ class TimmNetwork(StagedNetwork):
         return self.__dict__ | {"_traced": {}}  # a copy has modules of its own
 
 
-def size_arguments(name: str, image_size_px: int) -> dict[str, int]:
+def size_arguments(name: str, image_size_px: int) -> dict[str, Any]:
     """What timm must be told to build this backbone for images of this size, or to fit trained weights to it."""
     pretrained = timm.get_pretrained_cfg(name)
     return {"img_size": image_size_px} if pretrained is not None and pretrained.fixed_input_size else {}
@@ -72,7 +74,7 @@ def _create(name: str, classes: int, image_size_px: int, dropout: float) -> nn.M
         raise UserError(f"model.name={name} cannot be built for images of {image_size_px} px: {error}.") from None
 
 
-def _stages(model: nn.Module) -> tuple[dict[str, list[nn.Module]], dict[str, list[Tensor]]]:
+def _stages(model: Any) -> tuple[dict[str, list[nn.Module]], dict[str, list[Tensor]]]:
     """Stage name → the largest modules that lie wholly in it, and → tensors that hang on a module of several stages."""
     if not hasattr(model, "group_matcher") or not hasattr(model, "get_classifier"):
         raise UserError(f"timm gives no group matcher for {type(model).__name__}: choose another backbone.")

@@ -84,9 +84,12 @@ def _hub_answers(endpoint: str) -> bool:
     return True
 
 
-def _from_hub(backbone: str, image_size_px: int) -> dict[str, Tensor]:
+def _from_hub(backbone: str | None, image_size_px: int) -> dict[str, Tensor]:
     import timm
     from huggingface_hub import constants
+
+    if backbone is None:
+        raise UserError(f"model.weights=imagenet is for backbones of timm: {_OTHER_WAYS}.")
 
     offline_before = constants.HF_HUB_OFFLINE
     # Without an answer only the local cache is asked: the client would retry for 45 seconds.

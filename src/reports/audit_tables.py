@@ -154,6 +154,6 @@ def _rows(audit: Audit) -> Iterator[tuple[object, ...]]:
                 yield pair(finding, int(image), int(groups[image]), "", "first of its group")
     for source, label in audit.single_signer:
         yield "one signer", source, "", SIGNS[label], "", "", "", ""
-    for finding in audit.collection.findings:
-        kind = "converted" if finding.kept else "left out"
-        yield kind, finding.source, finding.file, "", "", "", "", finding.reason
+    for file in audit.collection.findings:
+        kind = "converted" if file.kept else "left out"
+        yield kind, file.source, file.file, "", "", "", "", file.reason

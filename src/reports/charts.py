@@ -64,7 +64,7 @@ class Series:
 @contextmanager
 def panels(width_px: float, height_px: float, heights: Sequence[float] = (1,)) -> Iterator[tuple[Figure, list[Axes]]]:
     """A figure in the style of the pages, with one panel above the other, to be drawn inside the `with`."""
-    with rc_context(_STYLE):
+    with rc_context(_STYLE):  # type: ignore[arg-type]
         figure = Figure(figsize=(width_px / 72, height_px / 72))
         axes = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
         figure.subplots_adjust(46 / width_px, 42 / height_px, 1 - 12 / width_px, 1 - 26 / height_px)
@@ -113,8 +113,8 @@ def reliability(named_bins: Sequence[tuple[str, Sequence[CalibrationBin]]]) -> F
             colour = _LIGHT["c0" if last else "soft"]
             confidence, accuracy, images = np.array([(b.confidence, b.accuracy, b.images) for b in bins]).T
             enough = images >= _FEWEST_IN_LINE
-            style = {"linewidth": 2.0 if last else 1.4, "linestyle": "-" if last else (0, (4, 3))}
-            axes.plot(confidence[enough], accuracy[enough], color=colour, **style)
+            style: dict[str, object] = {"linewidth": 2.0 if last else 1.4, "linestyle": "-" if last else (0, (4, 3))}
+            axes.plot(confidence[enough], accuracy[enough], color=colour, **style)  # type: ignore[arg-type]
             points = axes.scatter(
                 confidence, accuracy, s=(4 + 8 * np.sqrt(images / images.max())) ** 2, zorder=3, clip_on=False,
                 facecolor=colour if last else _LIGHT["card"], edgecolor=_LIGHT["card"] if last else colour,

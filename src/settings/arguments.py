@@ -22,7 +22,7 @@ from src.settings.options import Field, closest, import_plugins, settings, valid
 
 ArgumentsT = TypeVar("ArgumentsT")
 
-POSITIONAL = {"positional": True}  # json_schema_extra of a field whose values are given without its name
+POSITIONAL: Any = {"positional": True}  # json_schema_extra of a field whose values are given without its name
 IMAGE_PLACES = ("datamodule.root", "datamodule.folder", "datamodule.cache_dir")
 _PREFIXES = "prefixes"
 _HELP = ("-h", "--help")
@@ -144,8 +144,8 @@ def _parser(kind: type, fields: dict[str, Any]) -> _Parser:
     for name, field in sorted(
         fields.items(), key=lambda item: item[0] == "plugins"
     ):  # which comes first, as it is inherited
-        wording = {"metavar": _metavar(name, field), "help": _help(field).replace("%", "%%")}
-        several = {"action": "append"} if _is_repeated(field.annotation) else {}
+        wording: dict[str, Any] = {"metavar": _metavar(name, field), "help": _help(field).replace("%", "%%")}
+        several: dict[str, Any] = {"action": "append"} if _is_repeated(field.annotation) else {}
         group.add_argument(f"--{name}", dest=name, **several, **wording)
     return parser
 

@@ -37,7 +37,7 @@ _REGISTERED: dict[str, type["Option"]] = {}
 def settings(cls: type[AnyT]) -> type[AnyT]:
     """A frozen dataclass whose values are checked by pydantic when it is made; unknown names are refused."""
     checked = pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config={"extra": "forbid"})
-    return checked(cls)
+    return checked(cls)  # type: ignore[return-value]
 
 
 class Option:
@@ -140,7 +140,7 @@ def _sentence(cls: type, error: pydantic.ValidationError, where: str) -> str:
     message = str(first["msg"]).removeprefix("Input ").rstrip(".").replace("should be", "must be")
     message = message.replace("greater than or equal to", "at least").replace("less than or equal to", "at most")
     if kind == "unexpected_keyword_argument":
-        known = [one.name for one in fields(cls)]  # type: ignore[arg-type]
+        known = [one.name for one in fields(cls)]
         return f"{key} is not a setting of this project{closest(str(first['loc'][-1]), known)}."
     if kind == "missing" or given is None:
         return f"{key} has no value: give one with {key}=…."

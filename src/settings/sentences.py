@@ -55,9 +55,9 @@ def known_keys(conf: Path) -> list[str]:
     def walk(node: DictConfig, prefix: str) -> None:
         for key in node:
             child = node._get_node(key)
-            keys.append(f"{prefix}{key}")
+            keys.append(f"{prefix}{key!s}")
             if isinstance(child, DictConfig):
-                walk(child, f"{prefix}{key}.")
+                walk(child, f"{prefix}{key!s}.")
 
     for file in [*sorted(conf.glob("*.yaml")), *sorted(conf.glob("*/*.yaml"))]:
         group = "" if file.parent == conf else file.parent.name

@@ -37,7 +37,9 @@ def fetch(dataset: "ImageSet", root: Path, *, kaggle_download: KaggleDownload | 
         raise UserError(where_to_get(dataset, root))
     if kaggle_download is None:
         try:
-            from kagglehub import dataset_download as kaggle_download
+            from kagglehub import dataset_download
+
+            kaggle_download = dataset_download
         except Exception:  # absent, or an installation that does not import
             hint = "pip install -e .[kaggle] fetches it for you"
             raise UserError(where_to_get(dataset, root, hint)) from None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from src.sources.csv_rows import csv_row
 from src.sources.decoding import Decoded, Fit, Unreadable
@@ -68,7 +68,7 @@ def decode(record: ImageRecord, max_megapixels: float = 50, needed_px: int = 0) 
         raise Unreadable("no permission to read the file") from None
     except Image.DecompressionBombError:
         raise Unreadable(_too_large(max_megapixels)) from None
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise Unreadable("not an image of a supported format") from None
     except MemoryError:
         raise Unreadable("too large for this machine's memory") from None
@@ -127,7 +127,7 @@ def _to_rgb(image: Image.Image) -> tuple[np.ndarray, str]:
         return grey_to_rgb(floats_to_bytes(np.asarray(image))), "floating-point grey scaled to 8 bit"
     if has_alpha:
         rgba = image.convert("RGBA")
-        if rgba.getextrema()[3][0] == 255:
+        if rgba.getchannel("A").getextrema()[0] == 255:
             return np.asarray(rgba)[..., :3].copy(), "opaque alpha channel removed"
         # White is what a browser or a printed page shows behind a cut-out hand.
         page = Image.new("RGBA", rgba.size, (255, 255, 255, 255))

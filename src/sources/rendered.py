@@ -27,7 +27,7 @@ class Rendered(Source):
     name: str = "rendered"
     title: str = "Rendered hands"
     licence: str = "-"
-    hands: RenderedHands = field(default_factory=RenderedHands)
+    hands: RenderedHands = field(default_factory=lambda: RenderedHands())  # type: ignore[call-arg]
 
     in_processes = True
     verb = "rendering"

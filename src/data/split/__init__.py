@@ -21,4 +21,4 @@ __all__ = [
 
 def protocol_named(slug: str) -> type[SplitProtocol] | None:
     """The protocol that a record names, or None for a user's own whose module was not imported."""
-    return option_named(SplitProtocol, slug)
+    return option_named(SplitProtocol, slug)  # type: ignore[type-abstract]
