@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from src.inference.recognizer import About
-from src.inference.square_graph import square_graph
+from src.inference.square_graph import SQUARES, square_graph
 from src.runs import folder as run_folder
 from src.signs.labels import SIGNS
 
 OPSET, IR_VERSION = 18, 10
-IMAGES, SQUARES, PROBABILITIES = "images", "squares", "probabilities"
+PROBABILITIES = "probabilities"
 
 
 class _Calibrated(nn.Module):
