@@ -7,8 +7,8 @@ Without `datamodule.sources` every public set that lies under `datamodule.root` 
 
 from pathlib import Path
 
-from src.settings.arguments import OfRuns, parse, passed_on, run_door
 from src.learning.run_settings import image_settings
+from src.settings.arguments import OfRuns, parse, passed_on, run_door
 from src.settings.composing import PROJECT
 from src.settings.options import Field, settings
 

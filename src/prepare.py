@@ -6,8 +6,8 @@ so that what a run would meet an hour later is said now.
 
 from pathlib import Path
 
-from src.settings.arguments import OfRuns, parse, passed_on, run_door
 from src.learning.run_settings import image_settings
+from src.settings.arguments import OfRuns, parse, passed_on, run_door
 from src.settings.options import Field, settings
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from src.errors import UserError
-from src.settings.arguments import IMAGE_PLACES, OfRuns, as_paths, parse, passed_on, run_door
 from src.learning.run_settings import evaluation_settings
+from src.settings.arguments import IMAGE_PLACES, OfRuns, as_paths, parse, passed_on, run_door
 from src.settings.options import Field, settings
 
 _WORDS = ("HELLO WORLD", "JUMPING FOX", "BUZZ QUICKLY", "SEE YOU TOMORROW", "VIVID BOOK")
@@ -61,7 +61,8 @@ def main(arguments: list[str]) -> None:
     if given.hands == "rendered":
         hands = word_films.rendered_hands()
     else:
-        hands = spelling_trial.hands_of_run(run, evaluation_settings(run, as_paths(given.overrides)), set(signs))
+        images = evaluation_settings(run, as_paths(given.overrides)).datamodule
+        hands = spelling_trial.hands_of_run(run, images, set(signs))
     spelling_trial.spelling_trial(recognizer, hands, texts, list(given.speeds), given.output, given.films)
 
 

@@ -15,13 +15,13 @@ from rich.console import Console
 from rich.table import Table
 
 from src import hardware
+from src.data.settings import DatamoduleSettings
 from src.errors import UserError
 from src.inference import onnx_file
 from src.inference.recognizer import OnnxRecognizer, Recognizer, RunRecognizer
 from src.inference.results import print_about
 from src.inference.run_images import run_images
 from src.inference.square_graph import IMAGES, square_graph
-from src.learning.run_settings import RunSettings
 from src.sources.decoding import Unreadable
 from src.sources.images import decode
 from src.storage.files import replacing_whole
@@ -62,7 +62,7 @@ class _Candidate:
     accuracy: float | None = None
 
 
-def export(run: Path, settings: RunSettings, output: Path, quantize: bool, console: Console | None = None) -> None:
+def export(run: Path, images: DatamoduleSettings, output: Path, quantize: bool, console: Console | None = None) -> None:
     """Write `output` (and, for int8, `<its stem>.int8.onnx` beside it), and print how they compare.
 
     Raises:
@@ -71,7 +71,7 @@ def export(run: Path, settings: RunSettings, output: Path, quantize: bool, conso
     console = console or Console()
     trained = RunRecognizer(run)
     print_about(trained.about, console)
-    real = real_images(run, settings)
+    real = real_images(run, images)
     waiting = Console(stderr=True)
     if quantize and real.train_squares is None:
         raise UserError(
@@ -118,26 +118,26 @@ def _saved(graph: onnx.ModelProto, trained: RunRecognizer, file: Path, extra: di
     return file
 
 
-def real_images(run: Path, settings: RunSettings) -> RealImages:
+def real_images(run: Path, images: DatamoduleSettings) -> RealImages:
     """The run's own test and training images, or rendered hands where they are not on this machine."""
     try:
-        data, test, train = run_images(run, settings)
+        collection, test, train = run_images(run, images)
     except UserError:
-        return _rendered(settings.datamodule.image_size_px)
+        return _rendered(images.image_size_px)
     pictures = []
     for index in _spread(test, _CHECKED_IMAGES):
         try:
-            pictures.append(decode(data.manifest[int(index)], settings.datamodule.max_megapixels).pixels)
+            pictures.append(decode(collection.manifest[int(index)], images.max_megapixels).pixels)
         except Unreadable:
             continue
     if not pictures:
-        return _rendered(settings.datamodule.image_size_px)
+        return _rendered(images.image_size_px)
     return RealImages(
         pictures + _reshaped(pictures),
         f"{len(pictures)} of its {len(test)} test images and {_RESHAPED * 3} of other proportions cut from them",
-        data.pixels.take(test),
-        data.manifest.labels[test],
-        data.pixels.take(_spread(train, _CALIBRATION_IMAGES)) if len(train) else None,
+        collection.pixels.take(test),
+        collection.manifest.labels[test],
+        collection.pixels.take(_spread(train, _CALIBRATION_IMAGES)) if len(train) else None,
     )
 
 

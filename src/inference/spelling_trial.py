@@ -10,6 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from src.data.settings import DatamoduleSettings
 from src.errors import UserError
 from src.inference.recognizer import Recognizer
 from src.inference.results import print_about
@@ -18,7 +19,6 @@ from src.inference.spelling import DEFAULT_SETTINGS, Speller, SpellingSettings
 from src.inference.video import VideoFile
 from src.inference.watching import watch
 from src.inference.word_films import Hands, Pace, edits, write_film
-from src.learning.run_settings import RunSettings
 from src.signs.labels import INDEX_OF, SIGNS
 from src.sources.decoding import Unreadable
 from src.sources.images import read_image
@@ -52,19 +52,19 @@ def read_film(
     return speller.text
 
 
-def hands_of_run(run: Path, settings: RunSettings, signs: set[int]) -> Hands:
+def hands_of_run(run: Path, images: DatamoduleSettings, signs: set[int]) -> Hands:
     """Class index → test pictures of it that the run never saw.
 
     Raises:
         UserError: its images are not on this machine.
     """
-    data, test, _ = run_images(run, settings)
+    collection, test, _ = run_images(run, images)
     hands: dict[int, list[np.ndarray]] = defaultdict(list)
     for index in test:
-        record = data.manifest[int(index)]
+        record = collection.manifest[int(index)]
         if record.label in signs:
             try:
-                hands[record.label].append(read_image(record, settings.datamodule.max_megapixels)[0])
+                hands[record.label].append(read_image(record, images.max_megapixels)[0])
             except Unreadable:
                 continue
     return hands

@@ -1,7 +1,7 @@
 """What `python -m src.train` runs from: every section as a checked object, before torch is imported."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
