@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> None:
     """
     given = parse(Arguments, arguments)
     run = given.run.resolve()
-    own = evaluation_settings(run, as_paths(given.overrides))
+    images = evaluation_settings(run, as_paths(given.overrides)).datamodule
     try:
         import onnx  # noqa: F401
         import onnxruntime  # noqa: F401
@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> None:
 
     from src.inference.exporting import export
 
-    export(run, own, given.output or run / "model.onnx", quantize=given.quantize is not None)
+    export(run, images, given.output or run / "model.onnx", quantize=given.quantize is not None)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,8 @@ def main(arguments: list[str]) -> None:
     if given.hands == "rendered":
         hands = word_films.rendered_hands()
     else:
-        hands = spelling_trial.hands_of_run(run, evaluation_settings(run, as_paths(given.overrides)), set(signs))
+        images = evaluation_settings(run, as_paths(given.overrides)).datamodule
+        hands = spelling_trial.hands_of_run(run, images, set(signs))
     spelling_trial.spelling_trial(recognizer, hands, texts, list(given.speeds), given.output, given.films)
 
 

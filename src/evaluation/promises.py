@@ -41,7 +41,12 @@ def line_name(record: Record) -> str:
     return f"{seen} (split={record.split}{', ' + held if held else ''})"
 
 
+def measured_on(record: Record) -> str:
+    """On what a run's figures were taken, and by which protocol, with what it leaks: `on rendered, split=random`."""
+    holdout = f" with {','.join(record.holdout)} held out" if record.holdout else ""
+    return f"on {','.join(record.sources)}, split={record.split}{holdout}{leak(record)}"
+
+
 def protocol_line(record: Record) -> str:
     """The protocol that a run's figures were taken by, in a line, with what it leaks."""
-    holdout = f" with {','.join(record.holdout)} held out" if record.holdout else ""
-    return f"Result on {','.join(record.sources)}, split={record.split}{holdout}{leak(record)}"
+    return f"Result {measured_on(record)}"

@@ -10,18 +10,18 @@ import cv2
 import numpy as np
 import onnx
 import torch
-from omegaconf import DictConfig
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from src import hardware
+from src.data.settings import DatamoduleSettings
 from src.errors import UserError
 from src.inference import onnx_file
 from src.inference.recognizer import OnnxRecognizer, Recognizer, RunRecognizer
 from src.inference.results import print_about
 from src.inference.run_images import run_images
-from src.inference.square_graph import square_graph
+from src.inference.square_graph import IMAGES, square_graph
 from src.sources.decoding import Unreadable
 from src.sources.images import decode
 from src.storage.files import replacing_whole
@@ -63,7 +63,7 @@ class _Candidate:
     accuracy: float | None = None
 
 
-def export(run: Path, cfg: DictConfig, output: Path, quantize: bool, console: Console | None = None) -> None:
+def export(run: Path, images: DatamoduleSettings, output: Path, quantize: bool, console: Console | None = None) -> None:
     """Write `output` (and, for int8, `<its stem>.int8.onnx` beside it), and print how they compare.
 
     Raises:
@@ -72,7 +72,7 @@ def export(run: Path, cfg: DictConfig, output: Path, quantize: bool, console: Co
     console = console or Console()
     trained = RunRecognizer(run)
     print_about(trained.about, console)
-    real = real_images(run, cfg)
+    real = real_images(run, images)
     waiting = Console(stderr=True)
     if quantize and real.train_squares is None:
         raise UserError(
@@ -119,26 +119,26 @@ def _saved(graph: onnx.ModelProto, trained: RunRecognizer, file: Path, extra: di
     return file
 
 
-def real_images(run: Path, cfg: DictConfig) -> RealImages:
+def real_images(run: Path, images: DatamoduleSettings) -> RealImages:
     """The run's own test and training images, or rendered hands where they are not on this machine."""
     try:
-        data, test, train = run_images(run, cfg)
+        collection, test, train = run_images(run, images)
     except UserError:
-        return _rendered(cfg.datamodule.image_size_px)
+        return _rendered(images.image_size_px)
     pictures = []
     for index in _spread(test, _CHECKED_IMAGES):
         try:
-            pictures.append(decode(data.manifest[int(index)], cfg.datamodule.max_megapixels).pixels)
+            pictures.append(decode(collection.manifest[int(index)], images.max_megapixels).pixels)
         except Unreadable:
             continue
     if not pictures:
-        return _rendered(cfg.datamodule.image_size_px)
+        return _rendered(images.image_size_px)
     return RealImages(
         pictures + _reshaped(pictures),
         f"{len(pictures)} of its {len(test)} test images and {_RESHAPED * 3} of other proportions cut from them",
-        data.pixels.take(test),
-        data.manifest.labels[test],
-        data.pixels.take(_spread(train, _CALIBRATION_IMAGES)) if len(train) else None,
+        collection.pixels.take(test),
+        collection.manifest.labels[test],
+        collection.pixels.take(_spread(train, _CALIBRATION_IMAGES)) if len(train) else None,
     )
 
 
@@ -177,7 +177,7 @@ def _whole_graph(file: Path) -> Callable[[np.ndarray], np.ndarray]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(file.read_bytes(), options, providers=["CPUExecutionProvider"])
-    return lambda picture: session.run([onnx_file.PROBABILITIES], {onnx_file.IMAGES: picture[None]})[0][0]
+    return lambda picture: session.run([onnx_file.PROBABILITIES], {IMAGES: picture[None]})[0][0]
 
 
 def _one(recognizer: Recognizer) -> Callable[[np.ndarray], np.ndarray]:
@@ -242,7 +242,7 @@ def _square_graph(trained: Recognizer) -> Callable[[np.ndarray], np.ndarray]:
     about = trained.about
     graph = square_graph(about.image_size_px, about.fit, onnx_file.OPSET, onnx_file.IR_VERSION)
     session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
-    return lambda picture: session.run(None, {onnx_file.IMAGES: picture[None]})[0][0].transpose(1, 2, 0)
+    return lambda picture: session.run(None, {IMAGES: picture[None]})[0][0].transpose(1, 2, 0)
 
 
 def _accuracy(recognizer: Recognizer, squares: np.ndarray, labels: np.ndarray) -> float:

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from src.inference.recognizer import About
-from src.inference.square_graph import square_graph
+from src.inference.square_graph import SQUARES, square_graph
 from src.runs import folder as run_folder
 from src.signs.labels import SIGNS
 
 OPSET, IR_VERSION = 18, 10
-IMAGES, SQUARES, PROBABILITIES = "images", "squares", "probabilities"
+PROBABILITIES = "probabilities"
 
 
 class _Calibrated(nn.Module):
@@ -116,6 +116,7 @@ def whole_model(graph: onnx.ModelProto, about: About, extra: dict[str, Any]) -> 
     before = square_graph(about.image_size_px, about.fit, opset, named.ir_version)
     model = onnx.compose.merge_models(before, named, io_map=[(SQUARES, SQUARES)], name="fingerspell")
     model.producer_name = "fingerspell"
+    measured = about.record.flat() if about.record else {}
     values = {
         "labels": list(SIGNS),
         "image_size_px": about.image_size_px,
@@ -124,10 +125,8 @@ def whole_model(graph: onnx.ModelProto, about: About, extra: dict[str, Any]) -> 
         "temperature": about.temperature,
         "abstain_below": about.abstain_below,
         "run": about.name,
-        "metrics": dict(about.record),
-        "split": about.record.get("split"),
-        "holdout": about.record.get("holdout"),
-        "sources": about.record.get("sources"),
+        "metrics": measured,
+        **{key: measured.get(key) for key in ("split", "holdout", "sources")},
         "exported_by": f"fingerspell {run_folder.commit()}",
         "notes": list(about.notes),
         **extra,

@@ -5,14 +5,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from src.data.settings import DatamoduleSettings
 from src.errors import UserError
-from src.runs import folder as run_folder
+from src.learning.run_settings import recorded_settings
 from src.runs.calibration import read_calibration
-from src.settings.composition import recorded_config
+from src.runs.folder import METRICS
+from src.runs.record import Record, read_run
 from src.signs.labels import DIGITS, INDEX_OF, LETTERS, NUM_SIGNS, SIGNS, sign_index
 from src.sources.decoding import FITS, Fit
 from src.sources.images import fit_square
@@ -33,7 +34,7 @@ class About:
         temperature: that its logits are divided by.
         abstain_below: a most probable sign below this probability counts as "not sure"; None where the run has no
             calibration.
-        record: figures, split, hold-out, sources, commit, as the run left them; empty for an unfinished run.
+        record: what the run measured, and by which protocol; None for an unfinished run.
         notes: sentences that a user should read before the results.
     """
 
@@ -43,7 +44,7 @@ class About:
     max_megapixels: float
     temperature: float
     abstain_below: float | None
-    record: Mapping[str, Any]
+    record: Record | None
     notes: tuple[str, ...] = ()
 
     def is_sure(self, probability: float) -> bool:
@@ -127,13 +128,13 @@ class RunRecognizer(Recognizer):
         import torch
 
         from src import hardware
-        from src.learning.rescoring import load_classifier
+        from src.learning.rescoring import load_network
 
         run = run.resolve()
-        cfg = recorded_config(run)
-        super().__init__(_about_run(run, cfg), signs)
+        settings = recorded_settings(run)
+        super().__init__(_about_run(run, settings.datamodule), signs)
         self._device = "cuda" if hardware.on_gpu("auto") else "cpu"
-        network = load_classifier(run, cfg).network.eval().to(self._device)
+        network = load_network(run, settings).eval().to(self._device)
         self.network = network.to(memory_format=torch.channels_last)
 
     def _network(self, squares: np.ndarray) -> np.ndarray:
@@ -146,26 +147,24 @@ class RunRecognizer(Recognizer):
             return logits.softmax(dim=1).cpu().numpy()
 
 
-def _about_run(run: Path, cfg: Any) -> About:
-    record: Mapping[str, Any] = run_folder.read_metrics(run) if (run / run_folder.METRICS).is_file() else {}
+def _about_run(run: Path, images: DatamoduleSettings) -> About:
+    record = read_run(run) if (run / METRICS).is_file() else None
     calibration = read_calibration(run)
-    temperature, abstain_below = (calibration.temperature, calibration.abstain_below) if calibration else (1.0, None)
     notes = []
-    if not record:
+    if record is None:
         notes.append(f"{run.name} has not finished: this is its best epoch so far.")
-    if abstain_below is None:
+    if calibration is None:
         notes.append(
             f"{run.name} was not calibrated: its probabilities are as the network gives them, and it never says "
             '"not sure".'
         )
-    data = cfg.datamodule
     return About(
         name=run.name,
-        image_size_px=int(data.image_size_px),
-        fit=data.fit,
-        max_megapixels=float(data.max_megapixels),
-        temperature=temperature,
-        abstain_below=abstain_below,
+        image_size_px=images.image_size_px,
+        fit=images.fit,
+        max_megapixels=images.max_megapixels,
+        temperature=calibration.temperature if calibration else 1.0,
+        abstain_below=calibration.abstain_below if calibration else None,
         record=record,
         notes=tuple(notes),
     )
@@ -206,7 +205,7 @@ def _about_file(file: Path, values: Mapping[str, str]) -> About:
     try:
         if json.loads(values["labels"]) != list(INDEX_OF):
             raise ValueError
-        threshold = json.loads(values["abstain_below"])
+        threshold, measured = json.loads(values["abstain_below"]), json.loads(values["metrics"])
         about = About(
             name=file.name,
             image_size_px=int(values["image_size_px"]),
@@ -214,12 +213,12 @@ def _about_file(file: Path, values: Mapping[str, str]) -> About:
             max_megapixels=float(values["max_megapixels"]),
             temperature=float(values["temperature"]),
             abstain_below=None if threshold is None else float(threshold),
-            record=json.loads(values["metrics"]),
+            record=Record.from_flat(measured) if measured else None,
             notes=tuple(json.loads(values["notes"])),
         )
-        if about.fit not in FITS or not 16 <= about.image_size_px <= 4096 or not isinstance(about.record, dict):
+        if about.fit not in FITS or not 16 <= about.image_size_px <= 4096:
             raise ValueError
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, AttributeError):
         raise UserError(
             f"{file} was not written by python -m src.export: its metadata do not say what it is."
         ) from None

@@ -10,11 +10,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from src.errors import UserError
-from src.evaluation.promises import leak
+from src.evaluation.promises import measured_on
 from src.inference.pictures import PictureReading
 from src.inference.recognizer import About, ranked
 from src.inference.spelling import Letter
-from src.runs.record import Record
 from src.storage.files import write_csv, write_json
 
 NOT_SURE = "not sure"
@@ -34,13 +33,8 @@ def check_output(file: Path | None) -> None:
 
 def print_about(about: About, console: Console) -> None:
     """One line on the network, and what a user should know before the results."""
-    record = about.record
-    protocol = ""
-    if record:
-        holdout = f" with {record['holdout']} held out" if record.get("holdout") else ""
-        accuracy = record.get("test/accuracy")
-        leaked = leak(Record.from_flat(record))
-        protocol = f": {accuracy:.1%} on {record.get('sources')}, split={record.get('split')}{holdout}{leaked}"
+    accuracy = about.record.test.get("accuracy") if about.record else None
+    protocol = f": {accuracy:.1%} {measured_on(about.record)}" if about.record and accuracy is not None else ""
     console.print(f"{about.name}{protocol}", style="bold", markup=False, highlight=False, soft_wrap=True)
     for note in about.notes:
         console.print(f"  [yellow]note[/] {escape(note)}", highlight=False, soft_wrap=True)

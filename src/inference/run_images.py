@@ -3,20 +3,24 @@
 from pathlib import Path
 
 import numpy as np
-from omegaconf import DictConfig
 
-from src.data.datamodule import SignDataModule
+from src.data.collect import Collection
+from src.data.datamodule import collected
+from src.data.settings import DatamoduleSettings
 from src.runs.tables import read_split
 
 
-def run_images(run: Path, cfg: DictConfig) -> tuple[SignDataModule, np.ndarray, np.ndarray]:
-    """The run's data, and the places of its test and training images in the manifest, as `split.csv` recorded them.
+def run_images(run: Path, settings: DatamoduleSettings) -> tuple[Collection, np.ndarray, np.ndarray]:
+    """A run's images, and the indices of those that tested and trained it, as `split.csv` recorded them.
+
+    Args:
+        run: its folder.
+        settings: which images those are.
 
     Raises:
-        UserError: its images are not on this machine.
+        UserError: they are not on this machine.
     """
-    data = SignDataModule(cfg)
-    data.prepare()
+    collection = collected(settings)
     part_of = read_split(run)
-    parts = np.array([part_of.get(record.name, "") for record in data.manifest])
-    return data, np.flatnonzero(parts == "test"), np.flatnonzero(parts == "train")
+    parts = np.array([part_of.get(record.name, "") for record in collection.manifest])
+    return collection, np.flatnonzero(parts == "test"), np.flatnonzero(parts == "train")

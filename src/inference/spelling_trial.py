@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from omegaconf import DictConfig
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from src.data.settings import DatamoduleSettings
 from src.errors import UserError
 from src.inference.recognizer import Recognizer
 from src.inference.results import print_about
@@ -52,19 +52,19 @@ def read_film(
     return speller.text
 
 
-def hands_of_run(run: Path, cfg: DictConfig, signs: set[int]) -> Hands:
+def hands_of_run(run: Path, images: DatamoduleSettings, signs: set[int]) -> Hands:
     """Class index → test pictures of it that the run never saw.
 
     Raises:
         UserError: its images are not on this machine.
     """
-    data, test, _ = run_images(run, cfg)
+    collection, test, _ = run_images(run, images)
     hands: dict[int, list[np.ndarray]] = defaultdict(list)
     for index in test:
-        record = data.manifest[int(index)]
+        record = collection.manifest[int(index)]
         if record.label in signs:
             try:
-                hands[record.label].append(read_image(record, cfg.datamodule.max_megapixels)[0])
+                hands[record.label].append(read_image(record, images.max_megapixels)[0])
             except Unreadable:
                 continue
     return hands

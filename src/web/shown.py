@@ -11,8 +11,8 @@ from src.evaluation.promises import leak
 from src.inference.recognizer import About
 from src.inference.results import NOT_SURE
 from src.inference.spelling import Letter
-from src.runs.record import Record
 from src.signs.labels import NUM_SIGNS, SIGNS
+from src.sources.catalog import RENDERED
 
 # As src.synthetic.sheets.chart draws it.
 _CHART_COLUMNS, _CHART_ROWS, _CELL_PX, _CHART_GAP_PX = 9, 4, 176, 4
@@ -131,14 +131,11 @@ def cards(parts: Sequence[str]) -> str:
 def about_line(about: About) -> str:
     """Which network answers, and what its accuracy was measured on."""
     record = about.record
-    measured = ""
-    if record.get("test/accuracy") is not None:
-        by_signer = record.get("split") == "signer"
-        whose = (
-            "people it never saw"
-            if by_signer
-            else f"split={escape(str(record.get('split')))}{leak(Record.from_flat(record))}"
-        )
-        measured = f": {record['test/accuracy']:.0%} right on {escape(str(record.get('sources')))}, {whose}"
-    warning = " It knows rendered hands only; on real ones it errs more often." * (record.get("sources") == "rendered")
+    accuracy = record.test.get("accuracy") if record else None
+    if record is None or accuracy is None:
+        return f'<div class="fs-about">Network <b>{escape(about.name)}</b>.</div>'
+    whose = "people it never saw" if record.split == "signer" else f"split={escape(record.split)}{leak(record)}"
+    sources = ",".join(record.sources)
+    measured = f": {accuracy:.0%} correct on {escape(sources)}, {whose}"
+    warning = " It knows rendered hands only; on real ones it errs more often." * (sources == RENDERED)
     return f'<div class="fs-about">Network <b>{escape(about.name)}</b>{measured}.{warning}</div>'

@@ -9,15 +9,19 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from src.data.datamodule import SignDataModule
-from src.data.split import PARTS
+from src.data.split.protocol import PARTS
 from src.errors import UserError
+from src.learning.run_data import loaded_data
+from src.learning.run_settings import RunSettings
 from src.nets.build import build_network
 from src.runs import folder as run_folder
-from src.settings.composition import compose
+from src.runs.recorded import CONFIG, OVERRIDES
+from src.runs.tables import write_split
+from src.settings.composing import compose_config
 from src.signs.labels import SIGNS
-from src.storage.files import write_csv, write_json, write_text
+from src.storage.files import write_text
 from tests.conftest import TINY_CNN, TINY_MOBILENET, Finished, tiny_picture
+from tests.runs.records import run_record
 
 _STEPS = 80
 
@@ -31,13 +35,13 @@ def make_run(tiny_root: Path, tiny_cache: Path, tmp_path_factory: pytest.TempPat
 
     def make(*overrides: str, steps: int = _STEPS) -> Path:
         places = (f"datamodule.root='{tiny_root}'", f"datamodule.cache_dir='{tiny_cache}'", "trainer.progress=false")
-        cfg = compose([*overrides, *places])
+        config = compose_config([*overrides, *places])
+        settings = RunSettings.of(config)
         run = tmp_path_factory.mktemp("trained") / "run"
-        write_text(run / ".hydra" / "config.yaml", OmegaConf.to_yaml(cfg))
-        write_text(run / ".hydra" / "overrides.yaml", OmegaConf.to_yaml(OmegaConf.create([*overrides, *places])))
-        data = SignDataModule(cfg)
-        data.prepare()
-        network = build_network(cfg.model, cfg.datamodule.image_size_px, seed=1).network
+        write_text(run / CONFIG, OmegaConf.to_yaml(OmegaConf.create(config)))
+        write_text(run / OVERRIDES, OmegaConf.to_yaml(OmegaConf.create([*overrides, *places])))
+        data = loaded_data(settings)
+        network = build_network(settings.model, settings.datamodule.image_size_px, seed=1).network
         images = torch.from_numpy(data.pixels.take(range(len(data.manifest)))).permute(0, 3, 1, 2)
         labels = torch.from_numpy(data.manifest.labels)
         optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
@@ -48,10 +52,9 @@ def make_run(tiny_root: Path, tiny_cache: Path, tmp_path_factory: pytest.TempPat
         (run / run_folder.CHECKPOINTS).mkdir()
         tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
         torch.save({"state_dict": tensors}, run / run_folder.BEST)
-        parts = [(data.manifest[int(i)].name, part) for part in PARTS for i in data.split.part(part)]
-        write_csv(run / run_folder.SPLIT, ("image", "part"), parts)
-        figures = {"test/accuracy": 0.5, "split": "random", "holdout": "", "sources": "asl_dataset"}
-        write_json(run / run_folder.METRICS, figures)
+        write_split(run, ((data.manifest[int(i)].name, part) for part in PARTS for i in data.split.part(part)))
+        record = run_record({"accuracy": 0.5}, split="random", holdout=(), sources=("asl_dataset",))
+        record.write(run / run_folder.METRICS)
         return run
 
     return make

@@ -21,6 +21,7 @@ from src.runs.folder import CALIBRATION
 from src.signs.labels import INDEX_OF, LETTERS, SIGNS
 from tests.conftest import tiny_picture
 from tests.inference.conftest import write_video
+from tests.runs.records import run_record
 
 
 def answers(file: Path) -> dict[str, dict[str, str]]:
@@ -242,7 +243,7 @@ def test_a_camera_is_watched_until_it_is_told_to_stop(
 
 
 def test_a_figure_by_a_leaking_split_never_stands_without_its_leak(capsys: pytest.CaptureFixture[str]) -> None:
-    record = {"test/accuracy": 0.98, "sources": "set", "split": "random", "leaked_test_percent": 61.2}
+    record = run_record({"accuracy": 0.98}, split="random", holdout=(), leaked_test_percent=61.2)
     print_about(About("run", 64, "pad", 50, 1.0, None, record), Console())
     said = "98.0% on set, split=random, 61% of the test images with a near-duplicate in training"
     assert said in " ".join(capsys.readouterr().out.split())
