@@ -21,7 +21,7 @@ from src import hardware
 from src.data.datamodule import SignDataModule
 from src.data.loading import Batch, CutBatch, Draw, PixelDataset
 from src.errors import UserError
-from src.learning.classifier import TrainedModule
+from src.learning.classifier import SignClassifier
 from src.learning.feature_filling import Filling, FrozenStages
 from src.learning.feature_plan import FeaturePlan, FeatureReads
 from src.learning.feature_store import PLAIN, Part, Shelf, filling, make_room
@@ -53,7 +53,7 @@ class FeatureCache(pl.Callback):
         """Whether any epoch of the run starts from features."""
         return self._plan is not None
 
-    def setup(self, trainer: pl.Trainer, pl_module: TrainedModule, stage: str) -> None:
+    def setup(self, trainer: pl.Trainer, pl_module: SignClassifier, stage: str) -> None:
         """Fill, before any weight changes.
 
         Raises:
