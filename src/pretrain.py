@@ -41,7 +41,8 @@ def main(arguments: list[str]) -> None:
     given = parse(Arguments, arguments)
 
     from src.hardware import cores, machine
-    from src.learning.pretraining import Pretraining, pretrain
+    from src.learning.pretraining.recipe import Pretraining
+    from src.learning.pretraining.running import pretrain
 
     started = time.perf_counter()
     wanted = Pretraining(images=given.images, epochs=given.epochs, image_size_px=given.size, seed=given.seed)

@@ -1,6 +1,6 @@
 """The LightningModules around a staged network: what all training here has in common, and the loss of signs."""
 
-from typing import Any
+from typing import Any, Protocol
 
 import pytorch_lightning as pl
 import torch
@@ -11,21 +11,43 @@ from torchmetrics.aggregation import CatMetric
 from src.data.augment import draw_seed
 from src.data.loading import Batch, CutBatch
 from src.evaluation.metrics import validation_metrics
-from src.learning.freezing import FreezeSchedule
+from src.learning.freezing import FreezePolicy, FreezeSchedule
+from src.learning.optimizers import Optimizer
 from src.learning.run_settings import RunSettings
+from src.learning.schedulers import Scheduler
 from src.nets.stages import StagedNetwork
 
 
+class HowToTrain(Protocol):
+    """What a network in training must be told; the settings of a run say it, and the recipe of pretraining."""
+
+    @property
+    def seed(self) -> int: ...
+    @property
+    def freeze(self) -> FreezePolicy: ...
+    @property
+    def optimizer(self) -> Optimizer: ...
+    @property
+    def scheduler(self) -> Scheduler: ...
+    def plain(self) -> dict[str, Any]:
+        """All of it as plain values, which travel in every checkpoint."""
+        ...
+
+
 class StagedModule(pl.LightningModule):
-    """A network that scores images, or what its frozen stages have made of them.
+    """A network whose stages have names.
 
     Args:
-        network: logits `(batch, 36)` from images `(batch, 3, size, size) uint8`.
+        network: what is trained or scored.
     """
 
     def __init__(self, network: StagedNetwork) -> None:
         super().__init__()
         self.network = network
+
+
+class SignScorer(StagedModule):
+    """Scores images, or what a network's frozen stages have made of them: logits `(batch, 36)`."""
 
     def forward(self, images: Tensor) -> Tensor:
         return self.network(images)
@@ -46,13 +68,13 @@ class TrainedModule(StagedModule):
 
     Args:
         network: to be trained.
-        settings: of the run; they travel in every checkpoint as plain values.
+        settings: how.
 
     Attributes:
         freeze_schedule: which stages learn when; the callback `Freezing` applies it.
     """
 
-    def __init__(self, network: StagedNetwork, settings: RunSettings) -> None:
+    def __init__(self, network: StagedNetwork, settings: HowToTrain) -> None:
         super().__init__(network)
         self.settings = settings
         self.freeze_schedule: FreezeSchedule = settings.freeze.over(network.stage_names)
@@ -97,8 +119,10 @@ def trained_module(module: pl.LightningModule) -> TrainedModule:
     return module
 
 
-class SignClassifier(TrainedModule):
+class SignClassifier(TrainedModule, SignScorer):
     """Trains a network on signs: cross-entropy, and every metric of `src.evaluation.metrics` on validation images."""
+
+    settings: RunSettings
 
     def __init__(self, network: StagedNetwork, settings: RunSettings) -> None:
         super().__init__(network, settings)

@@ -12,7 +12,10 @@ from pytorch_lightning.callbacks.progress.rich_progress import RichProgressBarTh
 from src.runs import folder as run_folder
 from src.storage.files import write_csv
 
-_SHOWN = ("train/loss", "train/accuracy", "val/loss", "val/accuracy")
+# What everybody looks at first, of runs and of pretraining.
+_SHOWN = (
+    "train/loss", "train/accuracy", "val/loss", "val/accuracy", "val/keypoint_error_of_side", "val/angle_error_deg",
+)  # fmt: skip
 
 
 def progress_bar() -> ProgressBar | None:
@@ -23,7 +26,7 @@ def progress_bar() -> ProgressBar | None:
 
 
 def _figures(trainer: pl.Trainer) -> dict[str, float]:
-    """The epoch's losses and metrics, the four that everybody looks at first."""
+    """The epoch's losses and metrics, those of `_SHOWN` first."""
     found = {name: float(value) for name, value in trainer.callback_metrics.items()}
     known = [name for name in (*_SHOWN, *sorted(found)) if name in found and name.startswith(("train/", "val/"))]
     return {name: found[name] for name in known}

@@ -21,7 +21,7 @@ from src import hardware
 from src.data.datamodule import images_of
 from src.data.loading import Batch, CutBatch, Draw, PixelDataset
 from src.errors import UserError
-from src.learning.classifier import trained_module
+from src.learning.classifier import SignClassifier
 from src.learning.feature_filling import Filling, FrozenStages
 from src.learning.feature_plan import FeaturePlan, FeatureReads
 from src.learning.feature_store import PLAIN, FeatureStore, Part, filling, make_room
@@ -59,9 +59,9 @@ class FeatureCache(pl.Callback):
         Raises:
             UserError: no room on the disk or in the budget, or a network that cannot be cut.
         """
-        if stage != "fit":
+        if stage != "fit" or not isinstance(pl_module, SignClassifier):
             return
-        module, epochs = trained_module(pl_module), trainer.max_epochs or 1
+        module, epochs = pl_module, trainer.max_epochs or 1
         plan = FeaturePlan.of(module.freeze_schedule, epochs)
         self._settings: FeatureCacheSettings = module.settings.cache
         if self._settings.mode == "off" or not plan.cut_epochs:

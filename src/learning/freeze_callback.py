@@ -19,9 +19,11 @@ class FreezeBroken(RuntimeError):
 class Freezing(pl.Callback):
     """Applies the module's freeze policy at each epoch's start and checks that frozen stages did not change.
 
+    A stage may freeze and thaw in any epoch, more than once.
+
     Attributes:
-        before: stage → SHA-256 of its tensors when training began.
-        after: stage → SHA-256 when the stage thawed, or when training ended; equal to `before` by contract.
+        before: stage → SHA-256 of its tensors when its latest rest began, at the start of training or later.
+        after: stage → SHA-256 when that rest or training ended; equal to `before` by contract.
     """
 
     def __init__(self) -> None:
@@ -34,17 +36,18 @@ class Freezing(pl.Callback):
             module = trained_module(pl_module)
             module.network.set_trained(module.freeze_schedule.trained_within(trainer.max_epochs or 1))
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if not self.before:  # a resumed run already knows them from its checkpoint
-            module = trained_module(pl_module)
-            trained, network = module.freeze_schedule.trained(0), module.network
-            self.before = {stage: network.fingerprint(stage) for stage in network.stage_names if stage not in trained}
-
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         module = trained_module(pl_module)
-        trained = module.freeze_schedule.trained(trainer.current_epoch)
-        self._check(module.network, (stage for stage in self.before if stage in trained and stage not in self.after))
-        module.network.set_trained(trained)
+        network, trained = module.network, module.freeze_schedule.trained(trainer.current_epoch)
+        self._check(network, (stage for stage in self._resting() if stage in trained))
+        network.set_trained(trained)
+        for stage in network.stage_names:
+            if stage not in trained and stage not in self._resting():  # a resumed run knows them from its checkpoint
+                self.before[stage] = network.fingerprint(stage)
+                self.after.pop(stage, None)
+
+    def _resting(self) -> list[str]:
+        return [stage for stage in self.before if stage not in self.after]
 
     def check_all(self, network: StagedNetwork) -> None:
         """Check what is still frozen. Called after training, and not by a hook: a run resumed at its end has no loop.
@@ -52,7 +55,7 @@ class Freezing(pl.Callback):
         Raises:
             FreezeBroken: a frozen stage changed.
         """
-        self._check(network, (stage for stage in self.before if stage not in self.after))
+        self._check(network, self._resting())
 
     def _check(self, network: StagedNetwork, stages: Iterable[str]) -> None:
         for stage in list(stages):

@@ -90,7 +90,7 @@ class FreezeSchedule:
         return next((index for index, name in enumerate(self.stages) if name in trained), len(self.stages))
 
     def freezes_anything(self) -> bool:
-        """Whether any stage is frozen at the start: schedules freeze most in their first epoch."""
+        """Whether any stage is frozen at the start; one that freezes later has learned something by then."""
         return self.trained(0) != frozenset(self.stages)
 
     def changes_within(self, epochs: int) -> bool:
@@ -174,3 +174,21 @@ class LpFt(FreezePolicy):
 
     def trained(self, epoch: int, stages: Stages) -> frozenset[str]:
         return stages.top(0) if epoch < self.head_epochs else frozenset(stages)
+
+
+@settings
+class Rest(FreezePolicy):
+    """Everything at first; from an epoch on the early stages rest, since what edges look like is learned first.
+
+    Brock et al., "FreezeOut", 2017, arXiv:1706.04983, with one step in place of many.
+    """
+
+    last: str = Field(description="the last stage that rests")
+    from_epoch: int = Field(ge=0, description="epochs that train everything")
+
+    def check_stages(self, stages: Stages) -> None:
+        if self.last not in stages[:-1]:
+            raise UserError(f"freeze.last={self.last} is not a stage: choose from {', '.join(stages[:-1])}.")
+
+    def trained(self, epoch: int, stages: Stages) -> frozenset[str]:
+        return frozenset(stages if epoch < self.from_epoch else stages[stages.index(self.last) + 1 :])

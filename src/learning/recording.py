@@ -11,7 +11,7 @@ from src.evaluation.calibration import FittedCalibration
 from src.evaluation.measurement import Scored, measured, write_tables
 from src.evaluation.metrics import measure
 from src.evaluation.predictions import Predictions
-from src.learning.classifier import TrainedModule
+from src.learning.classifier import SignClassifier
 from src.learning.epochs import Stopwatch
 from src.learning.feature_cache import FeatureCache
 from src.learning.freeze_callback import Freezing
@@ -36,7 +36,7 @@ class Finished:
         commit: of the code that ran.
     """
 
-    module: TrainedModule
+    module: SignClassifier
     data: SignDataModule
     weights: str
     val: Predictions

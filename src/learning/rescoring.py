@@ -15,7 +15,7 @@ from src.data.manifest import Manifest
 from src.data.settings import DatamoduleSettings
 from src.errors import UserError
 from src.evaluation.measurement import Scored, measured, write_tables
-from src.learning.classifier import StagedModule
+from src.learning.classifier import SignScorer
 from src.learning.run_data import loaded_data
 from src.learning.run_settings import RunSettings
 from src.learning.trainer import number_format, predict, quiet_lightning, scoring_trainer
@@ -60,7 +60,7 @@ def evaluate(run: Path, settings: RunSettings, name: str, own: DatamoduleSetting
     """
     quiet_lightning()
     hardware.keep_freed_memory()
-    module = StagedModule(load_network(run, settings))
+    module = SignScorer(load_network(run, settings))
     data = loaded_data(settings)
     split = data.split
     test = predict(scoring_trainer(settings.trainer), module, data.test_dataloader(), data.manifest.labels)

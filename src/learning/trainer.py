@@ -1,6 +1,7 @@
 """Lightning's Trainer for a run and for scoring, on the hardware that the settings ask for."""
 
 import logging
+import signal
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -17,9 +18,17 @@ from torch.utils.data import DataLoader
 from src import hardware
 from src.errors import UserError
 from src.evaluation.predictions import Predictions
-from src.learning.classifier import StagedModule
+from src.learning.classifier import SignScorer
 from src.learning.epochs import EpochLines, progress_bar
 from src.learning.trainer_settings import TrainerSettings
+
+
+def settle_process(seed: int) -> None:
+    """Seeds, threads and memory of this process."""
+    quiet_lightning()
+    pl.seed_everything(seed, workers=True, verbose=False)
+    torch.set_num_threads(hardware.cores())
+    hardware.keep_freed_memory()
 
 
 def run_trainer(
@@ -31,7 +40,7 @@ def run_trainer(
         settings: of the run.
         run_dir: where callbacks and loggers write.
         callbacks, loggers: in the order of the config.
-        stages_move: whether a stage thaws in the course of the run: distributed training must be told.
+        stages_move: whether a stage thaws or freezes in the course of the run: distributed training must be told.
 
     Raises:
         UserError: this machine has not the hardware that the settings ask for.
@@ -104,8 +113,21 @@ def number_format(settings: TrainerSettings) -> str:
     return hardware.best_precision(settings.accelerator) if settings.precision == "auto" else settings.precision
 
 
+def fit(trainer: pl.Trainer, module: pl.LightningModule, data: pl.LightningDataModule, checkpoint: Path | None) -> None:
+    """Train, from the beginning or from a checkpoint.
+
+    Raises:
+        KeyboardInterrupt: as such, with the run's folder.
+    """
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit:  # Lightning turns Ctrl-C into a plain exit and leaves the signal ignored
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        raise KeyboardInterrupt(trainer.default_root_dir) from None
+
+
 def predict(
-    trainer: pl.Trainer, module: StagedModule, loader: DataLoader[Any], labels_by_index: np.ndarray
+    trainer: pl.Trainer, module: SignScorer, loader: DataLoader[Any], labels_by_index: np.ndarray
 ) -> Predictions:
     """Run a network over a loader that keeps the images' order.
 

@@ -1,6 +1,5 @@
 """`train(settings, run_dir) -> Result`: one run from settings to figures."""
 
-import signal
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import TypeVar
 import pytorch_lightning as pl
 import torch
 
-from src import hardware
 from src.data.datamodule import SignDataModule
 from src.errors import UserError
 from src.evaluation.calibration import fit_calibration
@@ -23,7 +21,7 @@ from src.learning.lightning_objects import build_callbacks, build_loggers
 from src.learning.recording import Finished, record_of, write_run
 from src.learning.run_data import run_data
 from src.learning.run_settings import RunSettings
-from src.learning.trainer import predict, quiet_lightning, run_trainer, scoring_trainer
+from src.learning.trainer import fit, predict, run_trainer, scoring_trainer, settle_process
 from src.nets.build import build_network
 from src.nets.stages import StagedNetwork
 from src.runs import folder as run_folder
@@ -63,7 +61,7 @@ def train(settings: RunSettings, run_dir: Path, resume: bool = False) -> Result:
     """
     commit = run_folder.commit()  # of the code that runs, not of what the checkout has become by the end
     _refuse_another_run(run_dir, resume)
-    _settle_process(settings)
+    settle_process(settings.seed)
     callbacks = list(build_callbacks(settings.callbacks, settings.from_file).values())
     loggers = build_loggers(settings.logger, run_dir, settings.from_file)
     freezing, best = _one(callbacks, Freezing), _one(callbacks, RunCheckpoint)
@@ -76,7 +74,7 @@ def train(settings: RunSettings, run_dir: Path, resume: bool = False) -> Result:
     epochs = settings.trainer.max_epochs
     data = run_data(settings, FeaturePlan.of(module.freeze_schedule, epochs).cut_epochs)
     trainer = run_trainer(settings.trainer, run_dir, callbacks, loggers, module.freeze_schedule.changes_within(epochs))
-    _fit(trainer, module, data, run_dir / run_folder.LAST if resume else None)
+    fit(trainer, module, data, run_dir / run_folder.LAST if resume else None)
     freezing.check_all(module.network)
 
     checkpoint = torch.load(best.best_model_path or run_dir / run_folder.LAST, map_location="cpu", weights_only=True)
@@ -97,14 +95,6 @@ def train(settings: RunSettings, run_dir: Path, resume: bool = False) -> Result:
 def _refuse_another_run(run_dir: Path, resume: bool) -> None:
     if not resume and ((run_dir / run_folder.METRICS).exists() or (run_dir / run_folder.CHECKPOINTS).exists()):
         raise UserError(f"{run_dir} holds a run already: choose another hydra.run.dir, or resume={run_dir}.")
-
-
-def _settle_process(settings: RunSettings) -> None:
-    """Seeds, threads and memory of this process."""
-    quiet_lightning()
-    pl.seed_everything(settings.seed, workers=True, verbose=False)
-    torch.set_num_threads(hardware.cores())
-    hardware.keep_freed_memory()
 
 
 def _one(callbacks: Iterable[pl.Callback], kind: type[CallbackT]) -> CallbackT:
@@ -128,11 +118,3 @@ def _refuse_frozen_noise(settings: RunSettings, module: SignClassifier) -> None:
             f"freeze={settings.freeze.slug} would freeze stages of a network without trained weights: give "
             "model.weights, use freeze=none, or say freeze.allow_untrained=true if random features are what you want."
         )
-
-
-def _fit(trainer: pl.Trainer, module: SignClassifier, data: SignDataModule, checkpoint: Path | None) -> None:
-    try:
-        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-    except SystemExit:  # Lightning turns Ctrl-C into a plain exit and leaves the signal ignored
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        raise KeyboardInterrupt(trainer.default_root_dir) from None
