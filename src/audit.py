@@ -18,7 +18,7 @@ class Arguments(OfRuns):
     """What is looked at, and where the page goes."""
 
     output: Path | None = Field(
-        None, title="folder", description="for the page and the table; experiments/audits unless said"
+        default=None, title="folder", description="for the page and the table; experiments/audits unless said"
     )
     overrides: tuple[str, ...] = passed_on(description="settings of a run, as for python -m src.train")
 

@@ -18,12 +18,12 @@ class Arguments(OfRuns):
     """Whose network is served, and where."""
 
     run: Path | None = Field(
-        None,
+        default=None,
         title="run folder|file.onnx",
         description="whose network; without it the one in the box, trained on rendered hands",
     )
-    port: int = Field(7860, ge=0, le=65535, description="0 takes a free one")
-    host: str = Field("127.0.0.1", title="address", description="0.0.0.0 shows the page to the whole network")
+    port: int = Field(default=7860, ge=0, le=65535, description="0 takes a free one")
+    host: str = Field(default="127.0.0.1", title="address", description="0.0.0.0 shows the page to the whole network")
 
 
 def main(arguments: list[str]) -> None:

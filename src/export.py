@@ -19,9 +19,11 @@ class Arguments(OfRuns):
     """Which run is exported, where to and how."""
 
     run: Path = Field(title="run folder", description="the run to export")
-    output: Path | None = Field(None, title="file.onnx", description="where to; <run folder>/model.onnx unless said")
+    output: Path | None = Field(
+        default=None, title="file.onnx", description="where to; <run folder>/model.onnx unless said"
+    )
     quantize: Literal["int8"] | None = Field(
-        None, description="a second file, <name>.int8.onnx, with int8 weights, calibrated on training images"
+        default=None, description="a second file, <name>.int8.onnx, with int8 weights, calibrated on training images"
     )
     overrides: tuple[str, ...] = passed_on(
         *IMAGE_PLACES, description="where the run's images lie now, if they have moved"

@@ -27,8 +27,8 @@ from src.train import run
 class Arguments(OfRuns):
     """How many folds, where they go, and the settings that all of them share."""
 
-    folds: int | None = Field(None, ge=2, description="number of folds; one a signer or source unless said")
-    folder: Path | None = Field(None, description="of an earlier call, to go on with; a new one unless said")
+    folds: int | None = Field(default=None, ge=2, description="number of folds; one a signer or source unless said")
+    folder: Path | None = Field(default=None, description="of an earlier call, to go on with; a new one unless said")
     overrides: tuple[str, ...] = passed_on(description="settings of python -m src.train; seed may have several values")
 
 

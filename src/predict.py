@@ -23,25 +23,37 @@ class Arguments(OfRuns):
     input: str = Field(
         title="image|folder|'pattern'|video|camera:0", description="what to look at; Ctrl-C ends a camera"
     )
-    output: Path | None = Field(None, title="file.json|file.csv", description="what was found, with times for a video")
+    output: Path | None = Field(
+        default=None, title="file.json|file.csv", description="what was found, with times for a video"
+    )
     annotate: Path | None = Field(
-        None, title="folder|film.mp4", description="images, or a film, with the sign and its runners-up drawn on"
+        default=None,
+        title="folder|film.mp4",
+        description="images, or a film, with the sign and its runners-up drawn on",
     )
     crop: str | None = Field(
-        None,
+        default=None,
         title="full|center|x,y,w,h",
         description="the part to look at; a camera shows the network its centre, all else the whole image",
     )
     signs: str = Field(
-        "all",
+        default="all",
         title="all|letters|digits|A,B,3",
         description="what may be answered: 0 and O, 2 and V, 6 and W are one handshape, so say which you mean",
     )
-    rate: float = Field(15, ge=1, le=60, description="frames a second that are looked at")
-    hold: float = Field(0.15, ge=0.05, le=10, title="seconds", description="a sign held this long becomes a letter")
-    pause: float = Field(0.7, ge=0.1, le=60, title="seconds", description="without a sign for this long: a space")
-    sure: float = Field(0.3, ge=0.05, le=0.99, description="the probability from which a sign counts in a video")
-    seconds: float | None = Field(None, ge=0.1, le=1_000_000, description="end a video or camera after this long")
+    rate: float = Field(default=15, ge=1, le=60, description="frames a second that are looked at")
+    hold: float = Field(
+        default=0.15, ge=0.05, le=10, title="seconds", description="a sign held this long becomes a letter"
+    )
+    pause: float = Field(
+        default=0.7, ge=0.1, le=60, title="seconds", description="without a sign for this long: a space"
+    )
+    sure: float = Field(
+        default=0.3, ge=0.05, le=0.99, description="the probability from which a sign counts in a video"
+    )
+    seconds: float | None = Field(
+        default=None, ge=0.1, le=1_000_000, description="end a video or camera after this long"
+    )
 
 
 def main(arguments: list[str]) -> None:

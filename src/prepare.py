@@ -15,7 +15,7 @@ from src.settings.options import Field, settings
 class Arguments(OfRuns):
     """What is shown, and where findings are written."""
 
-    output: Path | None = Field(None, title="file.csv", description="every finding")
+    output: Path | None = Field(default=None, title="file.csv", description="every finding")
     overrides: tuple[str, ...] = passed_on(description="settings of a run, as for python -m src.train")
 
 

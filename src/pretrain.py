@@ -17,12 +17,12 @@ class Arguments:
     """On which rendered hands, how long, and where the weights go."""
 
     output: Path = Field(title="file.safetensors", description="where the weights go")
-    images: int = Field(20_000, ge=128, le=10_000_000, description="rendered hands")
-    epochs: int = Field(10, ge=1, le=100_000, description="how often each is seen")
-    size: int = Field(96, ge=32, le=4096, title="pixels", description="side of an image")
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="which of all possible sets of hands, and the order")
-    cache: Path = Field(Path(".cache"), title="folder", description="for images and the checkpoint")
-    start: Path | None = Field(None, title="file.safetensors", description="learn on from an earlier file")
+    images: int = Field(default=20_000, ge=128, le=10_000_000, description="rendered hands")
+    epochs: int = Field(default=10, ge=1, le=100_000, description="how often each is seen")
+    size: int = Field(default=96, ge=32, le=4096, title="pixels", description="side of an image")
+    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="which of all possible sets of hands, and the order")
+    cache: Path = Field(default=Path(".cache"), title="folder", description="for images and the checkpoint")
+    start: Path | None = Field(default=None, title="file.safetensors", description="learn on from an earlier file")
 
     def check(self) -> None:
         """The weights go into a file of their own."""

@@ -18,13 +18,13 @@ _IMAGE = "file.png|file.jpg"
 class Arguments:
     """Which hands are rendered, and where to."""
 
-    output: Path | None = Field(None, title="folder", description="a folder a sign, and manifest.csv")
-    chart: Path | None = Field(None, title=_IMAGE, description="the 36 signs")
-    sheet: Path | None = Field(None, title=_IMAGE, description="a page of samples")
-    images: int = Field(3600, ge=1, le=10_000_000, description="how many")
-    signers: int = Field(100, ge=1, le=100_000, description="of how many people")
-    size: int = Field(128, ge=16, le=4096, title="pixels", description="side of an image")
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="which of all possible sets")
+    output: Path | None = Field(default=None, title="folder", description="a folder a sign, and manifest.csv")
+    chart: Path | None = Field(default=None, title=_IMAGE, description="the 36 signs")
+    sheet: Path | None = Field(default=None, title=_IMAGE, description="a page of samples")
+    images: int = Field(default=3600, ge=1, le=10_000_000, description="how many")
+    signers: int = Field(default=100, ge=1, le=100_000, description="of how many people")
+    size: int = Field(default=128, ge=16, le=4096, title="pixels", description="side of an image")
+    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="which of all possible sets")
 
     def check(self) -> None:
         """Something must be made."""

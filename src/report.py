@@ -20,10 +20,14 @@ from src.settings.options import Field, settings
 class Arguments(OfRuns):
     """What is shown, and where."""
 
-    run: Path | None = Field(None, title="run folder", description="a finished run; the page goes into its folder")
-    sweep: tuple[Path, ...] = Field((), title="multirun folder", description="a sweep; may be given several times")
+    run: Path | None = Field(
+        default=None, title="run folder", description="a finished run; the page goes into its folder"
+    )
+    sweep: tuple[Path, ...] = Field(
+        default=(), title="multirun folder", description="a sweep; may be given several times"
+    )
     output: Path | None = Field(
-        None, title="file.html", description="where the page of sweeps goes; into the first folder unless said"
+        default=None, title="file.html", description="where the page of sweeps goes; into the first folder unless said"
     )
 
     def check(self) -> None:

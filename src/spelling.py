@@ -21,16 +21,18 @@ class Arguments(OfRuns):
 
     run: Path = Field(title="run folder|file.onnx", description="whose network")
     hands: Literal["test", "rendered"] = Field(
-        "test",
+        default="test",
         description="a run's own test images, or rendered ones of a person that no run has seen",
     )
-    words: tuple[str, ...] = Field(_WORDS, description="what is spelled")
-    speeds: tuple[Annotated[float, Field(ge=0.1, le=10)], ...] = Field((0.4, 0.7, 1.2), description="seconds a letter")
-    signs: str = Field("letters", title="all|letters|digits|A,B,3", description="what may be answered")
-    output: Path | None = Field(
-        None, title="file.csv", description="every film's text, what was read, and the edits between them"
+    words: tuple[str, ...] = Field(default=_WORDS, description="what is spelled")
+    speeds: tuple[Annotated[float, Field(ge=0.1, le=10)], ...] = Field(
+        default=(0.4, 0.7, 1.2), description="seconds a letter"
     )
-    films: Path | None = Field(None, title="folder", description="keep the films")
+    signs: str = Field(default="letters", title="all|letters|digits|A,B,3", description="what may be answered")
+    output: Path | None = Field(
+        default=None, title="file.csv", description="every film's text, what was read, and the edits between them"
+    )
+    films: Path | None = Field(default=None, title="folder", description="keep the films")
     overrides: tuple[str, ...] = passed_on(
         *IMAGE_PLACES, description="where the run's images lie now, if they have moved"
     )

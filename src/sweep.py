@@ -16,7 +16,10 @@ class Arguments(OfRuns):
     """Which sweeps are added up."""
 
     folders: tuple[Path, ...] = Field(
-        (), title="multirun folder", description="one sweep, or several to compare", json_schema_extra=POSITIONAL
+        default=(),
+        title="multirun folder",
+        description="one sweep, or several to compare",
+        json_schema_extra=POSITIONAL,
     )
 
     def check(self) -> None:

@@ -14,20 +14,20 @@ class DatamoduleSettings:
     """Which images, and how they become batches."""
 
     sources: tuple[str, ...] = ("rendered",)
-    rendered: RenderedHands = Field(default_factory=lambda: RenderedHands())  # type: ignore[call-arg]
-    root: str = Field("data", description="folder that holds one folder a source")
-    folder: str | None = Field(None, description="where the source called `folder` lies")
-    signs: str | tuple[str | int, ...] = Field("all", description="all, digits, letters or a list of signs")
-    image_size_px: int = Field(128, ge=32, le=1024)
-    fit: Literal["pad", "stretch", "crop"] = Field("pad", description="how a picture becomes a square")
-    irregular: Literal["convert", "drop"] = Field("convert", description="files that a conversion can save")
-    max_megapixels: float = Field(50, ge=0.01, le=1000, description="a larger picture is refused unread")
+    rendered: RenderedHands = Field(default_factory=RenderedHands)
+    root: str = Field(default="data", description="folder that holds one folder a source")
+    folder: str | None = Field(default=None, description="where the source called `folder` lies")
+    signs: str | tuple[str | int, ...] = Field(default="all", description="all, digits, letters or a list of signs")
+    image_size_px: int = Field(default=128, ge=32, le=1024)
+    fit: Literal["pad", "stretch", "crop"] = Field(default="pad", description="how a picture becomes a square")
+    irregular: Literal["convert", "drop"] = Field(default="convert", description="files that a conversion can save")
+    max_megapixels: float = Field(default=50, ge=0.01, le=1000, description="a larger picture is refused unread")
     npy_label_order: tuple[int, ...] | None = Field(
-        None, description="digits that the columns of an unknown Y.npy stand for"
+        default=None, description="digits that the columns of an unknown Y.npy stand for"
     )
     cache_dir: str = ".cache"
-    batch_size: int = Field(32, ge=1, le=4096)
-    workers: int | None = Field(None, ge=0, le=256, description="loader processes; null: as the cores allow")
+    batch_size: int = Field(default=32, ge=1, le=4096)
+    workers: int | None = Field(default=None, ge=0, le=256, description="loader processes; null: as the cores allow")
 
     def check(self) -> None:
         """What types and ranges cannot say.
@@ -73,5 +73,5 @@ class AugmentationSettings:
 
     name: str = "none"
     transforms: tuple[dict[str, dict[str, Any] | None], ...] = Field(
-        (), description="[{Albumentations class: its arguments}, …]"
+        default=(), description="[{Albumentations class: its arguments}, …]"
     )

@@ -45,7 +45,7 @@ class Stages(tuple[str, ...]):
 class FreezePolicy(Option, group="freeze"):
     """Which stages are trained in which epoch: all that a policy says."""
 
-    allow_untrained: bool = Field(False, description="freeze a network whose weights are random")
+    allow_untrained: bool = Field(default=False, description="freeze a network whose weights are random")
 
     @abstractmethod
     def trained(self, epoch: int, stages: Stages) -> frozenset[str]:
@@ -118,7 +118,7 @@ class All(FreezePolicy):
 class TopK(FreezePolicy):
     """The head and the `k` stages below it are trained."""
 
-    k: int = Field(4, ge=0, description="stages trained below the head")
+    k: int = Field(default=4, ge=0, description="stages trained below the head")
 
     def check_stages(self, stages: Stages) -> None:
         stages.check_depth(self.k)
@@ -131,7 +131,7 @@ class TopK(FreezePolicy):
 class Mask(FreezePolicy):
     """The head and the stages named in `train` are trained."""
 
-    train: tuple[str, ...] = Field((), description="stages trained beside the head")
+    train: tuple[str, ...] = Field(default=(), description="stages trained beside the head")
 
     def check_stages(self, stages: Stages) -> None:
         unknown = [name for name in self.train if name not in stages]
@@ -148,8 +148,8 @@ class Mask(FreezePolicy):
 class Gradual(FreezePolicy):
     """The head alone at first, then one stage more every few epochs (Howard and Ruder, 2018, arXiv:1801.06146)."""
 
-    epochs_per_stage: int = Field(1, ge=1, description="epochs between one thaw and the next")
-    k: int | None = Field(None, ge=0, description="stages thawed at most below the head; null thaws all")
+    epochs_per_stage: int = Field(default=1, ge=1, description="epochs between one thaw and the next")
+    k: int | None = Field(default=None, ge=0, description="stages thawed at most below the head; null thaws all")
 
     def check_stages(self, stages: Stages) -> None:
         stages.check_depth(self.k or 0)
@@ -163,7 +163,7 @@ class Gradual(FreezePolicy):
 class LpFt(FreezePolicy):
     """The head alone for some epochs, then everything (Kumar et al., 2022, arXiv:2202.10054)."""
 
-    head_epochs: int = Field(3, ge=1, description="epochs of the head alone")
+    head_epochs: int = Field(default=3, ge=1, description="epochs of the head alone")
 
     def check_with(self, run: "RunSettings") -> None:
         if self.head_epochs >= run.trainer.max_epochs:

@@ -16,8 +16,8 @@ class Optimizer(Option, group="optimizer"):
     """An optimizer, and how its learning rate and weight decay are dealt out to stages."""
 
     lr: float = Field(gt=0, le=100, allow_inf_nan=False, description="learning rate of the head")
-    weight_decay: float = Field(0.0, ge=0, le=10, description="never of 1-d parameters")
-    layer_decay: float = Field(1.0, ge=0.01, le=1, description="of each stage, times that of the one above it")
+    weight_decay: float = Field(default=0.0, ge=0, le=10, description="never of 1-d parameters")
+    layer_decay: float = Field(default=1.0, ge=0.01, le=1, description="of each stage, times that of the one above it")
 
     @abstractmethod
     def create(self, groups: list[dict[str, Any]], fused: bool) -> "torch.optim.Optimizer":
@@ -81,7 +81,7 @@ class Adam(Optimizer):
 class Sgd(Optimizer):
     """Stochastic gradient descent with momentum."""
 
-    momentum: float = Field(0.9, ge=0, le=0.9999)
+    momentum: float = Field(default=0.9, ge=0, le=0.9999)
 
     def create(self, groups: list[dict[str, Any]], fused: bool) -> "torch.optim.Optimizer":
         import torch

@@ -28,10 +28,10 @@ class FeatureCacheSettings:
 
     mode: Literal["prefix", "off"] = "prefix"
     views: int | None = Field(
-        16, ge=1, le=1000, description="augmented views an image has; null: a fresh draw every epoch"
+        default=16, ge=1, le=1000, description="augmented views an image has; null: a fresh draw every epoch"
     )
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="of the views, which runs of other seeds share")
-    budget_gb: float = Field(20, ge=0, le=1e6, description="of disk; the longest unused features go first")
+    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="of the views, which runs of other seeds share")
+    budget_gb: float = Field(default=20, ge=0, le=1e6, description="of disk; the longest unused features go first")
 
     def check(self) -> None:
         if self.mode == "prefix" and self.views is None:
@@ -42,8 +42,8 @@ class FeatureCacheSettings:
 
 @settings
 class _General:
-    seed: int = Field(1, ge=0, le=2**31 - 1)
-    label_smoothing: float = Field(0.1, ge=0, le=0.9, allow_inf_nan=False)
+    seed: int = Field(default=1, ge=0, le=2**31 - 1)
+    label_smoothing: float = Field(default=0.1, ge=0, le=0.9, allow_inf_nan=False)
     plugins: tuple[str, ...] = ()
 
 

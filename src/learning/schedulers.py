@@ -20,8 +20,8 @@ _ONE_CYCLE_START = 1 / 25
 class Scheduler(Option, group="scheduler"):
     """A schedule over the steps of a run."""
 
-    interval: Literal["step", "epoch"] = Field("epoch", description="how often the learning rate moves")
-    warmup_epochs: float = Field(0.0, ge=0, description="epochs of a straight way up")
+    interval: Literal["step", "epoch"] = Field(default="epoch", description="how often the learning rate moves")
+    warmup_epochs: float = Field(default=0.0, ge=0, description="epochs of a straight way up")
 
     @abstractmethod
     def factor(self, step: int, steps_per_epoch: int, total: int) -> float:
@@ -66,7 +66,7 @@ class Constant(Scheduler):
 class Cosine(Scheduler):
     """Half a cosine down (Loshchilov and Hutter, 2017, arXiv:1608.03983)."""
 
-    final_fraction: float = Field(0.01, ge=0, le=1, description="last learning rate / first")
+    final_fraction: float = Field(default=0.01, ge=0, le=1, description="last learning rate / first")
 
     def factor(self, step: int, steps_per_epoch: int, total: int) -> float:
         warmup = self.warmup_epochs * steps_per_epoch
@@ -77,7 +77,7 @@ class Cosine(Scheduler):
 class OneCycle(Scheduler):
     """Up for 30 % of the run, down for the rest (Smith, 2018, arXiv:1708.07120)."""
 
-    final_fraction: float = Field(0.001, ge=0, le=1, description="last learning rate / highest")
+    final_fraction: float = Field(default=0.001, ge=0, le=1, description="last learning rate / highest")
 
     def factor(self, step: int, steps_per_epoch: int, total: int) -> float:
         rise = _ONE_CYCLE_RISE * total
@@ -90,8 +90,8 @@ class OneCycle(Scheduler):
 class Step(Scheduler):
     """Times `gamma` every few epochs."""
 
-    step_epochs: int = Field(10, ge=1)
-    gamma: float = Field(0.1, ge=0.0001, le=1)
+    step_epochs: int = Field(default=10, ge=1)
+    gamma: float = Field(default=0.1, ge=0.0001, le=1)
 
     def factor(self, step: int, steps_per_epoch: int, total: int) -> float:
         return self.gamma ** (step // steps_per_epoch // self.step_epochs)
@@ -101,8 +101,8 @@ class Step(Scheduler):
 class Plateau(Scheduler):
     """Times `gamma` when `monitor` has not got better for a while. `PlateauSteps` steps it."""
 
-    gamma: float = Field(0.3, ge=0.0001, le=1)
-    patience_epochs: int = Field(3, ge=0)
+    gamma: float = Field(default=0.3, ge=0.0001, le=1)
+    patience_epochs: int = Field(default=3, ge=0)
     monitor: Monitored = "val/loss"
 
     def check(self) -> None:

@@ -24,20 +24,22 @@ _OURS = {
 class TrainerSettings:
     """How long, on what, in which number format; `arguments` go to `pl.Trainer` as they are."""
 
-    max_epochs: int = Field(12, ge=1)
+    max_epochs: int = Field(default=12, ge=1)
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     devices: int | str | tuple[int, ...] = 1
     strategy: Literal["auto", "ddp"] = "auto"
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed", "64-true"] = Field(
-        "auto", description="auto: bf16-mixed where the processor has it, else 32-true"
+        default="auto", description="auto: bf16-mixed where the processor has it, else 32-true"
     )
     channels_last: bool = True
     deterministic: bool = True
-    gradient_clip: float | None = Field(None, ge=0)
-    early_stopping_epochs: int | None = Field(None, ge=1, description="epochs without a better `monitor`; null: never")
-    monitor: Monitored = Field("val/accuracy", description="what chooses the best checkpoint")
+    gradient_clip: float | None = Field(default=None, ge=0)
+    early_stopping_epochs: int | None = Field(
+        default=None, ge=1, description="epochs without a better `monitor`; null: never"
+    )
+    monitor: Monitored = Field(default="val/accuracy", description="what chooses the best checkpoint")
     progress: bool = True
-    limit_batches: int | None = Field(None, ge=1, description="of each loader, for a smoke run")
+    limit_batches: int | None = Field(default=None, ge=1, description="of each loader, for a smoke run")
     arguments: dict[str, Any] = Field(default_factory=dict)
 
     @classmethod

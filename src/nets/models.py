@@ -18,11 +18,13 @@ class Model(Option, group="model"):
     """A network as an ordered list of named stages, and the weights that it starts from."""
 
     weights: str | None = Field(
-        None, description="hands, imagenet, a .safetensors or .ckpt file, or null: a random start"
+        default=None, description="hands, imagenet, a .safetensors or .ckpt file, or null: a random start"
     )
-    dropout: float = Field(0.2, ge=0, le=0.95, description="before the head")
-    lr: float = Field(0.001, gt=0, le=100, allow_inf_nan=False, description="of the head, for adamw and adam")
-    layer_decay: float = Field(0.8, ge=0.01, le=1, description="each stage learns this much slower than the one above")
+    dropout: float = Field(default=0.2, ge=0, le=0.95, description="before the head")
+    lr: float = Field(default=0.001, gt=0, le=100, allow_inf_nan=False, description="of the head, for adamw and adam")
+    layer_decay: float = Field(
+        default=0.8, ge=0.01, le=1, description="each stage learns this much slower than the one above"
+    )
 
     @property
     def title(self) -> str:
@@ -64,8 +66,8 @@ class Model(Option, group="model"):
 class Cnn(Model):
     """The original study's network, trained from scratch."""
 
-    filters: tuple[int, ...] = Field((16, 32, 64, 128, 256), description="of each convolution")
-    dense_units: int = Field(128, ge=1, le=65536)
+    filters: tuple[int, ...] = Field(default=(16, 32, 64, 128, 256), description="of each convolution")
+    dense_units: int = Field(default=128, ge=1, le=65536)
     batch_norm: bool = False
 
     def check(self) -> None:
@@ -118,7 +120,7 @@ class Timm(Model):
 class MobileNetV2(Model, slug="mobilenetv2"):
     """MobileNetV2 (Sandler et al., 2018, arXiv:1801.04381) from timm, taken apart into its stages."""
 
-    name: str = Field("mobilenetv2_100", description="timm's name of it")
+    name: str = Field(default="mobilenetv2_100", description="timm's name of it")
 
     @property
     def title(self) -> str:

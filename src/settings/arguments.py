@@ -34,7 +34,9 @@ class OfRuns:
     """What every door takes that opens a run or composes settings."""
 
     plugins: tuple[str, ...] = Field(
-        (), title="module", description="modules of your own that are imported first: plugins=[my_sets,my_policies]"
+        default=(),
+        title="module",
+        description="modules of your own that are imported first: plugins=[my_sets,my_policies]",
     )
 
 
@@ -44,7 +46,7 @@ def passed_on(*prefixes: str, description: str) -> Any:
     Args:
         prefixes: settings, or groups with all of their settings; none for whatever is no argument of the door's own.
     """
-    return Field((), description=description, json_schema_extra={_PREFIXES: list(prefixes)})
+    return Field(default=(), description=description, json_schema_extra={_PREFIXES: list(prefixes)})
 
 
 def parse(kind: type[ArgumentsT], arguments: Sequence[str]) -> ArgumentsT:

@@ -15,9 +15,11 @@ from src.synthetic.spec import RenderedSpec, assignment, signer_name
 class RenderedHands:
     """Which hands are rendered."""
 
-    images: int = Field(5400, ge=36, le=10_000_000, description="how many; sign and signer are dealt out in turn")
-    signers: int = Field(150, ge=1, le=100_000, description="how many people")
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="another seed is another set of people and images")
+    images: int = Field(
+        default=5400, ge=36, le=10_000_000, description="how many; sign and signer are dealt out in turn"
+    )
+    signers: int = Field(default=150, ge=1, le=100_000, description="how many people")
+    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="another seed is another set of people and images")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +29,7 @@ class Rendered(Source):
     name: str = "rendered"
     title: str = "Rendered hands"
     licence: str = "-"
-    hands: RenderedHands = field(default_factory=lambda: RenderedHands())  # type: ignore[call-arg]
+    hands: RenderedHands = field(default_factory=RenderedHands)
 
     in_processes = True
     verb = "rendering"

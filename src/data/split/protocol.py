@@ -71,11 +71,11 @@ class SplitProtocol(Option, group="split"):
     holds_out: ClassVar[str] = ""
     keeps_duplicates_apart: ClassVar[bool] = True
 
-    holdout: tuple[str, ...] = Field((), description="the test set's signers or sources, by name")
-    validation: tuple[str, ...] = Field((), description="the validation set's, where they are to be named")
-    test_fraction: float = Field(0.2, ge=0.01, le=0.9, allow_inf_nan=False)
-    validation_fraction: float = Field(0.1, ge=0.01, le=0.9, allow_inf_nan=False)
-    seed: int = Field(1, ge=0, le=2**31 - 1)
+    holdout: tuple[str, ...] = Field(default=(), description="the test set's signers or sources, by name")
+    validation: tuple[str, ...] = Field(default=(), description="the validation set's, where they are to be named")
+    test_fraction: float = Field(default=0.2, ge=0.01, le=0.9, allow_inf_nan=False)
+    validation_fraction: float = Field(default=0.1, ge=0.01, le=0.9, allow_inf_nan=False)
+    seed: int = Field(default=1, ge=0, le=2**31 - 1)
 
     def check(self) -> None:
         if not self.holds_out and (self.holdout or self.validation):
