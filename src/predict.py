@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> None:
     given = parse(Arguments, arguments)
 
     with imports():
-        from src.inference.pictures import crop_named, input_kind
+        from src.inference.images import crop_named, input_kind
         from src.inference.predicting import Request, check, predict
         from src.inference.recognizer import open_recognizer, signs_named
         from src.inference.spelling import SpellingSettings

@@ -1,1 +1,1 @@
-"""A trained network at work: pictures, video, text, and a file that other programs can run."""
+"""A trained network at work: images, video, text, and a file that other programs can run."""

@@ -1,4 +1,4 @@
-"""What the network said, drawn under a picture or into a film."""
+"""What the network said, drawn under an image or into a film."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from src.errors import UserError
-from src.inference.pictures import EXTENSIONS
+from src.inference.images import EXTENSIONS
 from src.storage.files import replacing_whole
 
-_WIDTH_PX = (360, 1280)  # narrower pictures are enlarged so that the words can be read, wider ones reduced
+_WIDTH_PX = (360, 1280)  # narrower images are enlarged so that the words can be read, wider ones reduced
 _PAPER, _INK, _FAINT, _ACCENT, _DOUBT = (17, 20, 26), (242, 244, 248), (138, 147, 162), (72, 187, 148), (226, 168, 74)
 
 _FILM_EXTENSIONS = (".mp4", ".mov", ".mkv")
@@ -33,7 +33,7 @@ def annotated(
     box: tuple[int, int, int, int] | None = None,
     text: str | None = None,
 ) -> np.ndarray:
-    """A picture with a strip below it: the sign, its probability, the runners-up as bars, and the text so far.
+    """An image with a strip below it: the sign, its probability, the runners-up as bars, and the text so far.
 
     Args:
         pixels: `(height, width, 3) uint8` RGB.
@@ -50,17 +50,17 @@ def annotated(
     new_width = int(np.clip(width, *_WIDTH_PX)) // 2 * 2
     new_height = max(2, min(round(height * new_width / width), 2 * _WIDTH_PX[1]) // 2 * 2)
     shrinks = new_width < width
-    picture = cv2.resize(pixels, (new_width, new_height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    image = cv2.resize(pixels, (new_width, new_height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     unit = max(10, round(new_width / 36))
     if box is not None:
         x, y, w, h = box
         corners = [
             (round(px * new_width / width), round(py * new_height / height)) for px, py in ((x, y), (x + w, y + h))
         ]
-        cv2.rectangle(picture, corners[0], (corners[1][0] - 1, corners[1][1] - 1), _ACCENT, max(2, unit // 6))
+        cv2.rectangle(image, corners[0], (corners[1][0] - 1, corners[1][1] - 1), _ACCENT, max(2, unit // 6))
     strip_height = (unit * (11 if text is not None else 8)) // 2 * 2
     canvas = Image.new("RGB", (new_width, new_height + strip_height), _PAPER)
-    canvas.paste(Image.fromarray(picture))
+    canvas.paste(Image.fromarray(image))
     draw = ImageDraw.Draw(canvas)
     top = new_height + unit
     _write_answer(draw, best, sure, unit, top)
@@ -91,10 +91,10 @@ def _write_bar(
     row: int,
     sure: bool,
     unit: int,
-    place: tuple[int, int],
+    corner: tuple[int, int],
     right: int,
 ) -> None:
-    x, y = place[0], place[1] + round(row * 1.6 * unit)
+    x, y = corner[0], corner[1] + round(row * 1.6 * unit)
     start, end = x + round(1.8 * unit), right - round(3.9 * unit)
     font = _font(round(1.25 * unit))
     middle = y + round(0.6 * unit)
@@ -113,27 +113,27 @@ def _write_text(draw: ImageDraw.ImageDraw, text: str, unit: int, top: int, room:
 
 
 def annotated_file(file: Path, root: Path, folder: Path) -> Path:
-    """Where the annotated copy of `file` goes: the same place under `folder` as it has under `root`.
+    """Where the annotated copy of `file` goes: as it lies under `root`, but under `folder`.
 
     Raises:
-        UserError: that is the picture itself.
+        UserError: that is the image itself.
     """
-    place = folder / file.relative_to(root)
-    if place.suffix.lower() not in (".jpg", ".jpeg", ".png"):
-        place = place.with_name(place.name + ".png")
-    if place.resolve() == file.resolve():
-        raise UserError(f"annotate={folder} would overwrite the pictures themselves: name another folder.")
-    return place
+    target = folder / file.relative_to(root)
+    if target.suffix.lower() not in (".jpg", ".jpeg", ".png"):
+        target = target.with_name(target.name + ".png")
+    if target.resolve() == file.resolve():
+        raise UserError(f"annotate={folder} would overwrite the images themselves: name another folder.")
+    return target
 
 
-def write_picture(file: Path, pixels: np.ndarray) -> None:
-    """`(height, width, 3) uint8` RGB as the kind of picture that the suffix names.
+def write_image(file: Path, pixels: np.ndarray) -> None:
+    """`(height, width, 3) uint8` RGB as the kind of image that the suffix names.
 
     Raises:
-        UserError: the place cannot be written to.
+        UserError: it cannot be written.
     """
     if file.suffix.lower() not in EXTENSIONS:
-        raise UserError(f"{file} is no name of a picture: end it in .png or .jpg.")
+        raise UserError(f"{file} is no name of an image: end it in .png or .jpg.")
     with replacing_whole(file) as beside:
         Image.fromarray(pixels).save(beside, quality=92)
 
@@ -160,7 +160,7 @@ def film(file: Path, rate_hz: float) -> Iterator[Film]:
     """An H.264 film that becomes `file` when the block ends well.
 
     Raises:
-        UserError: the place cannot be written to, or the name is not that of a film.
+        UserError: it cannot be written, or the name is not that of a film.
     """
     import av
 

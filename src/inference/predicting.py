@@ -1,4 +1,4 @@
-"""The work behind `python -m src.predict`: pictures to a table, a video or a camera to text."""
+"""The work behind `python -m src.predict`: images to a table, a video or a camera to text."""
 
 import itertools
 import os
@@ -13,9 +13,8 @@ from rich.live import Live
 from rich.text import Text
 
 from src.errors import UserError
-from src.inference import drawing
-from src.inference import results as answers
-from src.inference.pictures import WHOLE, Crop, find_pictures, input_kind, load_picture, read_pictures
+from src.inference import drawing, results
+from src.inference.images import WHOLE, Crop, find_images, input_kind, load_image, read_images
 from src.inference.recognizer import Recognizer, ranked
 from src.inference.spelling import DEFAULT_SETTINGS, Speller, SpellingSettings
 from src.inference.video import Frame, VideoFile, camera_frames
@@ -31,9 +30,9 @@ class Request:
     """What a user asked for.
 
     Attributes:
-        source: a picture, folder, pattern, video or `camera:<number>`.
+        source: an image, folder, pattern, video or `camera:<number>`.
         output: .json or .csv file, or None.
-        annotate: folder for pictures, film for a video or camera, or None.
+        annotate: folder for images, film for a video or camera, or None.
         crop: the part that the network sees.
         rate_hz: frames a second that are looked at.
         spelling: when a sign counts as a letter.
@@ -55,10 +54,10 @@ def check(request: Request) -> None:
     Raises:
         UserError: there is no such input, or a file to be written has an unsuitable name.
     """
-    answers.check_output(request.output)
+    results.check_output(request.output)
     kind = input_kind(request.source)
-    if kind == "pictures":
-        _check_places(find_pictures(request.source), request.annotate)
+    if kind == "images":
+        _common_folder(find_images(request.source), request.annotate)
     else:
         if kind == "video" and not Path(request.source).is_file():
             raise UserError(f"input={request.source}: there is no such file.")
@@ -66,12 +65,12 @@ def check(request: Request) -> None:
             drawing.check_film(request.annotate)
 
 
-def _check_places(files: list[Path], folder: Path | None) -> Path:
-    """The folder that all pictures lie below."""
+def _common_folder(files: list[Path], folder: Path | None) -> Path:
+    """The folder that all images lie below."""
     root = Path(os.path.commonpath([file.resolve().parent for file in files]))
     if folder is not None:
         if folder.suffix and not folder.is_dir():
-            raise UserError(f"annotate={folder}: name a folder for annotated pictures.")
+            raise UserError(f"annotate={folder}: name a folder for annotated images.")
         for file in files:
             drawing.annotated_file(file.resolve(), root, folder)
     return root
@@ -81,24 +80,24 @@ def predict(recognizer: Recognizer, request: Request, console: Console | None = 
     """Look, print and write.
 
     Raises:
-        UserError: the input cannot be used, or a place cannot be written to.
+        UserError: the input cannot be used, or a result cannot be written.
     """
     console = console or Console()
     check(request)
-    if input_kind(request.source) == "pictures":
-        _predict_pictures(recognizer, request, console)
+    if input_kind(request.source) == "images":
+        _predict_images(recognizer, request, console)
     else:
         _predict_video(recognizer, request, console)
 
 
-def _predict_pictures(recognizer: Recognizer, request: Request, console: Console) -> None:
+def _predict_images(recognizer: Recognizer, request: Request, console: Console) -> None:
     about, folder = recognizer.about, request.annotate
-    files = find_pictures(request.source)
-    root = _check_places(files, folder)
-    answers.print_about(about, console)
+    files = find_images(request.source)
+    root = _common_folder(files, folder)
+    results.print_about(about, console)
     readings = []
-    with progress("looking at pictures", len(files)) as advance:
-        for reading in read_pictures(recognizer, files, request.crop):
+    with progress("looking at images", len(files)) as advance:
+        for reading in read_images(recognizer, files, request.crop):
             readings.append(reading)
             if folder is not None and reading.probabilities is not None:
                 _annotate(reading.file, reading.probabilities, root, folder, recognizer, request.crop)
@@ -107,9 +106,9 @@ def _predict_pictures(recognizer: Recognizer, request: Request, console: Console
         first = readings[0]
         several = f" (and none of {len(readings) - 1} more can)" if len(readings) > 1 else ""
         raise UserError(f"{first.file} cannot be read: {first.problem}{several}.")
-    answers.print_pictures(readings, about, console)
+    results.print_images(readings, about, console)
     if request.output is not None:
-        answers.write_pictures(request.output, readings, about)
+        results.write_images(request.output, readings, about)
     _print_written(request, console)
 
 
@@ -118,13 +117,13 @@ def _annotate(
 ) -> None:
     about = recognizer.about
     try:
-        whole = load_picture(file, WHOLE, about.max_megapixels)
+        whole = load_image(file, WHOLE, about.max_megapixels)
         box = None if crop.kind == "full" else crop.within(whole.shape[1], whole.shape[0])
     except Unreadable:  # it was read a moment ago; another program has changed it since
         return
     best = ranked(probabilities, _SHOWN_SIGNS)
-    picture = drawing.annotated(whole, best, about.is_sure(best[0][1]), box)
-    drawing.write_picture(drawing.annotated_file(file.resolve(), root, folder), picture)
+    image = drawing.annotated(whole, best, about.is_sure(best[0][1]), box)
+    drawing.write_image(drawing.annotated_file(file.resolve(), root, folder), image)
 
 
 def _predict_video(recognizer: Recognizer, request: Request, console: Console) -> None:
@@ -134,7 +133,7 @@ def _predict_video(recognizer: Recognizer, request: Request, console: Console) -
     if request.limit_seconds is not None:
         frames = itertools.takewhile(lambda frame: frame.seconds < request.limit_seconds, frames)
     speller = Speller(request.spelling)
-    answers.print_about(about, console)
+    results.print_about(about, console)
     with ExitStack() as open_things:
         film = None
         if request.annotate is not None:
@@ -157,9 +156,9 @@ def _predict_video(recognizer: Recognizer, request: Request, console: Console) -
             moments.close()
     if file is not None and file.note:
         console.print(f"  [yellow]note[/] {file.note}", highlight=False, soft_wrap=True)
-    answers.print_spelling(speller.text, speller.letters, console)
+    results.print_spelling(speller.text, speller.letters, console)
     if request.output is not None:
-        answers.write_spelling(request.output, speller.text, speller.letters, about)
+        results.write_spelling(request.output, speller.text, speller.letters, about)
     _print_written(request, console)
 
 
@@ -171,6 +170,6 @@ def _status(seconds: float, file: VideoFile | None, best: list[tuple[str, float]
 
 
 def _print_written(request: Request, console: Console) -> None:
-    for place in (request.output, request.annotate):
-        if place is not None:
-            console.print(f"  written to {place}", highlight=False, markup=False, soft_wrap=True)
+    for path in (request.output, request.annotate):
+        if path is not None:
+            console.print(f"  written to {path}", highlight=False, markup=False, soft_wrap=True)

@@ -30,7 +30,7 @@ class About:
     Attributes:
         name: of the run's folder or the exported file.
         image_size_px, fit: the squares that it was trained on, see `src.sources.images.fit_square`.
-        max_megapixels: larger pictures are refused unread.
+        max_megapixels: larger images are refused unread.
         temperature: that its logits are divided by.
         abstain_below: a most probable sign below this probability counts as "not sure"; None where the run has no
             calibration.
@@ -53,7 +53,7 @@ class About:
 
 
 class Recognizer(ABC):
-    """Probabilities of the 36 signs from pictures.
+    """Probabilities of the 36 signs from images.
 
     Args:
         about: what it is.
@@ -98,7 +98,7 @@ def signs_named(text: str) -> tuple[int, ...]:
     return tuple(sorted({sign_index(sign.strip()) for sign in groups.get(text, text.strip("[]").split(","))}))
 
 
-def open_recognizer(place: Path, signs: Sequence[int] | None = None, threads: int | None = None) -> Recognizer:
+def open_recognizer(path: Path, signs: Sequence[int] | None = None, threads: int | None = None) -> Recognizer:
     """The network of a run's folder, or of an .onnx file that `python -m src.export` wrote.
 
     Args:
@@ -106,15 +106,15 @@ def open_recognizer(place: Path, signs: Sequence[int] | None = None, threads: in
         threads: processor threads of an .onnx file's network; None leaves it to onnxruntime.
 
     Raises:
-        UserError: there is no such place, or it holds no network of this project.
+        UserError: there is no such file or folder, or it holds no network of this project.
     """
-    if place.is_dir():
-        return RunRecognizer(place, signs)
-    if not place.is_file():
-        raise UserError(f"run={place}: there is no such folder or file; name a run's folder or an exported .onnx file.")
-    if place.suffix.lower() != ".onnx":
-        raise UserError(f"run={place} is neither a run's folder nor an .onnx file that python -m src.export wrote.")
-    return OnnxRecognizer(place, signs, threads)
+    if path.is_dir():
+        return RunRecognizer(path, signs)
+    if not path.is_file():
+        raise UserError(f"run={path}: there is no such folder or file; name a run's folder or an exported .onnx file.")
+    if path.suffix.lower() != ".onnx":
+        raise UserError(f"run={path} is neither a run's folder nor an .onnx file that python -m src.export wrote.")
+    return OnnxRecognizer(path, signs, threads)
 
 
 class RunRecognizer(Recognizer):
@@ -147,7 +147,7 @@ class RunRecognizer(Recognizer):
             return logits.softmax(dim=1).cpu().numpy()
 
 
-def _about_run(run: Path, images: DatamoduleSettings) -> About:
+def _about_run(run: Path, settings: DatamoduleSettings) -> About:
     record = read_run(run) if (run / METRICS).is_file() else None
     calibration = read_calibration(run)
     notes = []
@@ -160,9 +160,9 @@ def _about_run(run: Path, images: DatamoduleSettings) -> About:
         )
     return About(
         name=run.name,
-        image_size_px=images.image_size_px,
-        fit=images.fit,
-        max_megapixels=images.max_megapixels,
+        image_size_px=settings.image_size_px,
+        fit=settings.fit,
+        max_megapixels=settings.max_megapixels,
         temperature=calibration.temperature if calibration else 1.0,
         abstain_below=calibration.abstain_below if calibration else None,
         record=record,

@@ -1,4 +1,4 @@
-"""What is printed and written about pictures and videos: tables in the terminal, .json and .csv."""
+"""What is printed and written about images and videos: tables in the terminal, .json and .csv."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from rich.table import Table
 
 from src.errors import UserError
 from src.evaluation.promises import measured_on
-from src.inference.pictures import PictureReading
+from src.inference.images import ImageReading
 from src.inference.recognizer import About, ranked
 from src.inference.spelling import Letter
 from src.storage.files import write_csv, write_json
@@ -44,10 +44,10 @@ def _answer(best: Sequence[tuple[str, float]], about: About) -> str:
     return best[0][0] if about.is_sure(best[0][1]) else NOT_SURE
 
 
-def print_pictures(readings: Sequence[PictureReading], about: About, console: Console) -> None:
-    """A table of the first pictures, and how many there were."""
+def print_images(readings: Sequence[ImageReading], about: About, console: Console) -> None:
+    """A table of the first images, and how many there were."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("picture", overflow="fold")
+    table.add_column("image", overflow="fold")
     table.add_column("sign")
     table.add_column("probability", justify="right")
     table.add_column("runners-up")
@@ -73,8 +73,8 @@ def print_pictures(readings: Sequence[PictureReading], about: About, console: Co
         console.print(f"  [yellow]note[/] {unread} of {len(readings)} files could not be read.", highlight=False)
 
 
-def write_pictures(file: Path, readings: Sequence[PictureReading], about: About) -> None:
-    """One row or entry a picture; `answer` is the sign or "not sure", `sign` the most probable one in either case."""
+def write_images(file: Path, readings: Sequence[ImageReading], about: About) -> None:
+    """One row or entry an image; `answer` is the sign or "not sure", `sign` the most probable one in either case."""
     rows = []
     for reading in readings:
         best = [] if reading.probabilities is None else ranked(reading.probabilities, 1 + _RUNNERS_UP)

@@ -17,7 +17,7 @@ class SpellingSettings:
         hold_seconds: a sign that leads this long becomes a letter.
         release_seconds: the same sign counts again after the hand was elsewhere this long.
         pause_seconds: no clear sign for this long becomes a space before the next letter.
-        sure_above: smoothed probability from which a sign leads at all; lower than a single picture would need, since
+        sure_above: smoothed probability from which a sign leads at all; lower than a single image would need, since
             a sign must also last.
     """
 

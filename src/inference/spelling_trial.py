@@ -9,6 +9,7 @@ import numpy as np
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from torchmetrics.functional.text import edit_distance
 
 from src.data.settings import DatamoduleSettings
 from src.errors import UserError
@@ -18,7 +19,7 @@ from src.inference.run_images import run_images
 from src.inference.spelling import DEFAULT_SETTINGS, Speller, SpellingSettings
 from src.inference.video import VideoFile
 from src.inference.watching import watch
-from src.inference.word_films import Hands, Pace, edits, write_film
+from src.inference.word_films import Hands, Pace, write_film
 from src.signs.labels import INDEX_OF, SIGNS
 from src.sources.decoding import Unreadable
 from src.sources.images import read_image
@@ -38,8 +39,8 @@ class Trial:
 
     @property
     def edits(self) -> int:
-        """See `word_films.edits`."""
-        return edits(self.text, self.read)
+        """Letters to insert, delete or replace to make one text of the other (Levenshtein, 1966)."""
+        return int(edit_distance(self.read, self.text, reduction="sum"))
 
 
 def read_film(
@@ -52,32 +53,32 @@ def read_film(
     return speller.text
 
 
-def hands_of_run(run: Path, images: DatamoduleSettings, signs: set[int]) -> Hands:
-    """Class index → test pictures of it that the run never saw.
+def hands_of_run(run: Path, settings: DatamoduleSettings, signs: set[int]) -> Hands:
+    """Class index → test images of it that the run never saw.
 
     Raises:
         UserError: its images are not on this machine.
     """
-    collection, test, _ = run_images(run, images)
+    collection, test, _ = run_images(run, settings)
     hands: dict[int, list[np.ndarray]] = defaultdict(list)
     for index in test:
         record = collection.manifest[int(index)]
         if record.label in signs:
             try:
-                hands[record.label].append(read_image(record, images.max_megapixels)[0])
+                hands[record.label].append(read_image(record, settings.max_megapixels)[0])
             except Unreadable:
                 continue
     return hands
 
 
 def still_accuracy(recognizer: Recognizer, hands: Hands) -> float:
-    """Share of the single pictures that are recognised: what no reading of films made of them can make up for."""
-    right = total = 0
-    for sign, pictures in hands.items():
-        squares = np.stack([recognizer.square(picture) for picture in pictures])
-        right += int((recognizer.probabilities(squares).argmax(axis=1) == sign).sum())
-        total += len(pictures)
-    return right / total
+    """Share of the single images that are recognised: what no reading of films made of them can make up for."""
+    correct = total = 0
+    for sign, images in hands.items():
+        squares = np.stack([recognizer.square(image) for image in images])
+        correct += int((recognizer.probabilities(squares).argmax(axis=1) == sign).sum())
+        total += len(images)
+    return correct / total
 
 
 def run_trials(
@@ -95,7 +96,7 @@ def run_trials(
     """
     needed = {INDEX_OF[character] for text in texts for character in text if character != " "}
     if missing := sorted(needed - set(hands)):
-        raise UserError(f"There is no picture of '{SIGNS[missing[0]]}' to make a film from: choose other words.")
+        raise UserError(f"There is no image of '{SIGNS[missing[0]]}' to make a film from: choose other words.")
     jobs = [(speed, number, text) for speed in speeds for number, text in enumerate(texts)]
     trials = []
     with tempfile.TemporaryDirectory() as temporary, progress("spelling", len(jobs)) as advance:
@@ -129,7 +130,7 @@ def spelling_trial(
     table.add_row("character error rate", *(f"{rate:.1%}" for rate in rates), style="bold")
     console.print(table)
     console.print(
-        f"  {still_accuracy(recognizer, hands):.1%} of the single pictures that the films are made of are recognised",
+        f"  {still_accuracy(recognizer, hands):.1%} of the single images that the films are made of are recognised",
         highlight=False,
     )
     if output is not None:

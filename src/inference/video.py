@@ -1,4 +1,4 @@
-"""Moving pictures in: a video file or a camera as RGB frames at a fixed rate, in constant memory."""
+"""Videos in: a video file or a camera as RGB frames at a fixed rate, in constant memory."""
 
 import queue
 import threading
@@ -11,7 +11,7 @@ import numpy as np
 
 from src.errors import UserError
 
-# Containers of pictures and nothing else: a playlist that calls itself .mp4 could make FFmpeg open other files.
+# Containers of videos and nothing else: a playlist that calls itself .mp4 could make FFmpeg open other files.
 _CONTAINERS = "mov,mp4,matroska,webm,avi,mpeg,mpegts,mpegvideo,ogg,asf,flv,m4v,h264,hevc,ivf"
 
 Item = TypeVar("Item")
@@ -37,7 +37,7 @@ class VideoFile:
         note: after iterating, a sentence where the file breaks off, else "".
 
     Raises:
-        UserError: there is no such file, it is no video, or its pictures are too large.
+        UserError: there is no such file, it is no video, or its frames are too large.
     """
 
     def __init__(self, file: Path, rate_hz: float, max_megapixels: float = 50) -> None:
@@ -54,12 +54,12 @@ class VideoFile:
             raise UserError(f"{file} is no video that can be read: it is damaged or of an unknown kind.") from None
         if not self._container.streams.video:
             self._container.close()
-            raise UserError(f"{file} holds no moving picture.")
+            raise UserError(f"{file} holds no video.")
         self._stream = self._container.streams.video[0]
         width, height = self._stream.codec_context.width, self._stream.codec_context.height
         if width * height > max_megapixels * 1e6:
             self._container.close()
-            raise UserError(f"{file} has pictures of {width} × {height}: more than {max_megapixels:g} megapixels.")
+            raise UserError(f"{file} has frames of {width} × {height}: more than {max_megapixels:g} megapixels.")
         self._stream.thread_type = "AUTO"
         duration = self._container.duration  # asked now: the container closes behind its last frame
         self.duration_seconds = duration / 1e6 if duration and duration > 0 else None
@@ -87,7 +87,7 @@ class VideoFile:
         finally:
             self._container.close()
         if first is None:
-            raise UserError(f"{self.file} holds no picture that can be read.")
+            raise UserError(f"{self.file} holds no frame that can be read.")
 
 
 def _upright(frame: "av.VideoFrame") -> np.ndarray:  # noqa: F821  # av is imported where it is used
@@ -100,7 +100,7 @@ def camera_frames(text: str, rate_hz: float) -> Iterator[Frame]:
     """Frames of the camera that `camera:<number>` names, at most `rate_hz` a second, until the caller stops.
 
     Raises:
-        UserError: there is no such camera, or it stops giving pictures.
+        UserError: there is no such camera, or it stops giving frames.
     """
     import cv2
 
@@ -117,7 +117,7 @@ def camera_frames(text: str, rate_hz: float) -> Iterator[Frame]:
         while True:
             there_is_one, pixels = capture.read()
             if not there_is_one:
-                raise UserError(f"{text} gives no pictures (any more): is another program using it?")
+                raise UserError(f"{text} gives no frames (any more): is another program using it?")
             seconds = time.monotonic() - begun
             if int(seconds * rate_hz) > last_tick:
                 last_tick = int(seconds * rate_hz)

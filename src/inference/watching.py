@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from src.errors import UserError
-from src.inference.pictures import WHOLE, Crop
+from src.inference.images import WHOLE, Crop
 from src.inference.recognizer import Recognizer
 from src.inference.spelling import Speller
 from src.inference.video import Frame, ahead
@@ -25,7 +25,7 @@ class Moment:
 
     Attributes:
         seconds: since the first frame.
-        probabilities: `(36,) float32`; zeros where the picture is blank.
+        probabilities: `(36,) float32`; zeros where the image is blank.
         pixels: `(height, width, 3) uint8` RGB of the whole frame, or None where nobody asked for it.
     """
 
@@ -35,9 +35,9 @@ class Moment:
 
 
 def is_blank(square: np.ndarray) -> bool:
-    """Whether a picture shows nothing at all: a covered lens, an empty and even background.
+    """Whether an image shows nothing at all: a covered lens, an empty and even background.
 
-    A network that knows signs only answers with one for any picture, so this is asked before it. An empty room is not
+    A network that knows signs only answers with one for any image, so this is asked before it. An empty room is not
     blank: there the network's own doubt must serve.
     """
     small = cv2.resize(square, (_BLANK_SIDE_PX, _BLANK_SIDE_PX), interpolation=cv2.INTER_AREA)
@@ -59,7 +59,7 @@ def watch(
         batch_size: frames a network call; 1 for a camera, where waiting for more would be seen as delay.
 
     Raises:
-        UserError: the crop does not lie in the picture, or the frames' own error.
+        UserError: the crop does not lie in the image, or the frames' own error.
     """
 
     def squares() -> Iterator[tuple[Frame, np.ndarray]]:

@@ -1,4 +1,4 @@
-"""Films of hands that spell known words, made from single pictures; and how far a reading is from the word."""
+"""Films of hands that spell known words, made from single images."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,11 +44,11 @@ class Pace:
 Hands = Mapping[int, Sequence[np.ndarray]]
 
 
-def rendered_hands(pictures_of_each: int = 3) -> Hands:
-    """Class index → rendered pictures of one person."""
-    spec = RenderedSpec(pictures_of_each * NUM_SIGNS, signers=1, image_size_px=FILM_SIDE_PX, seed=_RENDERED_SEED)
+def rendered_hands(images_of_each: int = 3) -> Hands:
+    """Class index → rendered images of one person."""
+    spec = RenderedSpec(images_of_each * NUM_SIGNS, signers=1, image_size_px=FILM_SIDE_PX, seed=_RENDERED_SEED)
     return {
-        sign: [sample(spec, shot * NUM_SIGNS + sign).image for shot in range(pictures_of_each)]
+        sign: [sample(spec, shot * NUM_SIGNS + sign).image for shot in range(images_of_each)]
         for sign in range(NUM_SIGNS)
     }
 
@@ -57,78 +57,76 @@ def frames_of(text: str, hands: Hands, pace: Pace, rng: np.random.Generator) -> 
     """The frames of a film of `text`: letters in turn, no hand for a space, hand away and back within a double letter.
 
     Raises:
-        UserError: there is no picture of one of the signs.
+        UserError: there is no image of one of the signs.
     """
     shown: list[tuple[str, np.ndarray]] = []
     for character in text:
         if character == " ":
             shown.append((character, np.empty(0)))
             continue
-        pictures = hands.get(INDEX_OF[character], ())
-        if not len(pictures):
-            raise UserError(f"There is no picture of '{character}' to make a film from.")
-        shown.append((character, fit_square(pictures[rng.integers(len(pictures))], FILM_SIDE_PX, "pad")))
-    empty = _empty(next(picture for _, picture in shown if picture.size))
+        images = hands.get(INDEX_OF[character], ())
+        if not len(images):
+            raise UserError(f"There is no image of '{character}' to make a film from.")
+        shown.append((character, fit_square(images[rng.integers(len(images))], FILM_SIDE_PX, "pad")))
+    empty = _empty(next(image for _, image in shown if image.size))
     moments: list[np.ndarray] = []
     before = empty
     moments += _still(empty, _EMPTY_SECONDS, rng)
-    for place, (character, picture) in enumerate(shown):
+    for index, (character, image) in enumerate(shown):
         if character == " ":
             moments += _still(empty, pace.pause_seconds, rng)
             before = empty
             continue
-        if place and shown[place - 1][0] == character:
-            moments += _away_and_back(before, picture, empty)
+        if index and shown[index - 1][0] == character:
+            moments += _away_and_back(before, image, empty)
         else:
-            moments += _change(before, picture, pace.change_seconds)
-        moments += _still(picture, pace.letter_seconds - pace.change_seconds, rng)
-        before = picture
+            moments += _change(before, image, pace.change_seconds)
+        moments += _still(image, pace.letter_seconds - pace.change_seconds, rng)
+        before = image
     moments += _still(empty, _EMPTY_SECONDS, rng)
     for number, pixels in enumerate(moments):
         noisy = pixels + rng.normal(0, _NOISE, pixels.shape)
         yield Frame(number / FILM_RATE_HZ, np.clip(noisy, 0, 255).astype(np.uint8))
 
 
-def _empty(picture: np.ndarray) -> np.ndarray:
+def _empty(image: np.ndarray) -> np.ndarray:
     """What is left when the hand is gone: the border's colour."""
-    border = np.concatenate([picture[0], picture[:, 0], picture[:, -1]])
-    return np.broadcast_to(np.median(border, axis=0).astype(np.uint8), picture.shape)
+    border = np.concatenate([image[0], image[:, 0], image[:, -1]])
+    return np.broadcast_to(np.median(border, axis=0).astype(np.uint8), image.shape)
 
 
 def _count(seconds: float) -> int:
     return max(1, round(seconds * FILM_RATE_HZ))
 
 
-def _moved(picture: np.ndarray, right: float, larger: float, behind: np.ndarray) -> np.ndarray:
-    side = picture.shape[0]
+def _moved(image: np.ndarray, right: float, larger: float, behind: np.ndarray) -> np.ndarray:
+    side = image.shape[0]
     matrix = np.array([[larger, 0, side * (right + (1 - larger) / 2)], [0, larger, side * (1 - larger) / 2]])
     colour = tuple(int(value) for value in behind[0, 0])
-    return cv2.warpAffine(picture, matrix, (side, side), borderMode=cv2.BORDER_CONSTANT, borderValue=colour)
+    return cv2.warpAffine(image, matrix, (side, side), borderMode=cv2.BORDER_CONSTANT, borderValue=colour)
 
 
-def _still(picture: np.ndarray, seconds: float, rng: np.random.Generator) -> list[np.ndarray]:
+def _still(image: np.ndarray, seconds: float, rng: np.random.Generator) -> list[np.ndarray]:
     """No hand is quite still: it drifts by a few per cent."""
     count = _count(seconds)
     begin, end = rng.normal(0, 0.012, 2), rng.normal(0, 0.012, 2)
     path = np.linspace(begin, end, count)
-    return [_moved(picture, right, 1 + larger, _empty(picture)) for right, larger in path]
+    return [_moved(image, right, 1 + larger, _empty(image)) for right, larger in path]
 
 
 def _change(before: np.ndarray, after: np.ndarray, seconds: float) -> list[np.ndarray]:
     """One handshape into the next, as a slow shutter sees it: both at once, smeared."""
     count = _count(seconds)
     mixed = [cv2.addWeighted(np.ascontiguousarray(before), 1 - w, after, w, 0) for w in np.linspace(0.15, 0.85, count)]
-    return [cv2.blur(picture, (13, 5)) for picture in mixed]
+    return [cv2.blur(image, (13, 5)) for image in mixed]
 
 
 def _away_and_back(before: np.ndarray, after: np.ndarray, empty: np.ndarray) -> list[np.ndarray]:
     count = _count(_AWAY_SECONDS)
-    places = np.sin(np.linspace(0, np.pi, count)) * 1.1
+    shifts = np.sin(np.linspace(0, np.pi, count)) * 1.1
     middle = count // 2
-    pictures = [before] * middle + [after] * (count - middle)
-    return [
-        cv2.blur(_moved(picture, place, 1.0, empty), (9, 1)) for picture, place in zip(pictures, places, strict=True)
-    ]
+    images = [before] * middle + [after] * (count - middle)
+    return [cv2.blur(_moved(image, shift, 1.0, empty), (9, 1)) for image, shift in zip(images, shifts, strict=True)]
 
 
 def write_film(file: Path, text: str, hands: Hands, pace: Pace, seed: int) -> None:
@@ -136,16 +134,6 @@ def write_film(file: Path, text: str, hands: Hands, pace: Pace, seed: int) -> No
     with film(file, FILM_RATE_HZ) as writing:
         for frame in frames_of(text, hands, pace, np.random.default_rng(seed)):
             writing.add(frame.seconds, frame.pixels)
-
-
-def edits(wanted: str, got: str) -> int:
-    """Letters to insert, delete or replace to make one text of the other (Levenshtein, 1966)."""
-    row = list(range(len(got) + 1))
-    for i, a in enumerate(wanted, start=1):
-        above, row[0] = row[0], i
-        for j, b in enumerate(got, start=1):
-            above, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, above + (a != b))
-    return row[-1]
 
 
 def check_text(text: str) -> str:

@@ -1,1 +1,1 @@
-"""The local page of `python -m src.demo`: camera, pictures and films in a browser, nothing from outside."""
+"""The local page of `python -m src.demo`: camera, images and films in a browser, nothing from outside."""

@@ -1,4 +1,4 @@
-"""Pictures and films that a visitor dropped on the page: a card each; for a bad one the card says what is wrong."""
+"""Images and films that a visitor dropped on the page: a card each; for a bad one the card says what is wrong."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from src.errors import UserError
-from src.inference.pictures import VIDEO_EXTENSIONS, WHOLE, load_picture, read_pictures
+from src.inference.images import VIDEO_EXTENSIONS, WHOLE, load_image, read_images
 from src.inference.recognizer import Recognizer, ranked
 from src.inference.spelling import Speller
 from src.inference.video import VideoFile
@@ -33,14 +33,14 @@ def read_dropped(recognizer: Recognizer, files: Sequence[Path]) -> Iterator[str]
         try:
             parts.append(_card(recognizer, file))
         except (UserError, Unreadable) as error:
-            parts.append(shown.problem_card(file.name, _without_place(str(error), file)))
+            parts.append(shown.problem_card(file.name, _without_path(str(error), file)))
         yield shown.cards(parts)
     if len(files) > MOST_FILES:
         rest = f"… and {len(files) - MOST_FILES} more"
         yield shown.cards([*parts, shown.problem_card(rest, f"were not read: {MOST_FILES} files at once are allowed.")])
 
 
-def _without_place(problem: str, file: Path) -> str:
+def _without_path(problem: str, file: Path) -> str:
     """The sentence without the server's folder, which says nothing to a visitor."""
     return problem.replace(f"input={file}", "it").replace(f"{file} ", "").replace(str(file), "it")
 
@@ -48,22 +48,22 @@ def _without_place(problem: str, file: Path) -> str:
 def _card(recognizer: Recognizer, file: Path) -> str:
     kind = file.suffix.lower()
     if kind in EXTENSIONS:
-        return _picture_card(recognizer, file)
+        return _image_card(recognizer, file)
     if kind in VIDEO_EXTENSIONS:
         return _film_card(recognizer, file)
-    raise UserError(f"is neither a picture nor a film that can be read ({kind or 'no ending'}).")
+    raise UserError(f"is neither an image nor a film that can be read ({kind or 'no ending'}).")
 
 
-def _picture_card(recognizer: Recognizer, file: Path) -> str:
+def _image_card(recognizer: Recognizer, file: Path) -> str:
     most = min(recognizer.about.max_megapixels, MOST_MEGAPIXELS)
     try:
-        pixels = load_picture(file, WHOLE, most, _SHOWN_PX)
+        pixels = load_image(file, WHOLE, most, _SHOWN_PX)
     except Unreadable as error:
         raise UserError(f"cannot be read: {error}.") from None
-    reading = next(read_pictures(recognizer, [file]))
+    reading = next(read_images(recognizer, [file]))
     if reading.probabilities is None:
         raise UserError(f"cannot be read: {reading.problem}.")
-    return shown.picture_card(file.name, pixels, ranked(reading.probabilities, SHOWN_SIGNS), recognizer.about)
+    return shown.image_card(file.name, pixels, ranked(reading.probabilities, SHOWN_SIGNS), recognizer.about)
 
 
 def _film_card(recognizer: Recognizer, file: Path) -> str:

@@ -1,4 +1,4 @@
-"""Examples that the page offers, rendered by the project when they are first asked for: no picture of anybody."""
+"""Examples that the page offers, rendered by the project when they are first asked for: no image of anybody."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -16,7 +16,7 @@ from src.synthetic.spec import RenderedSpec
 from src.web.live import GUIDE_SHARE
 
 PICTURES = "LPQH5"
-WORD = "CLIP"  # without 0, O, 2, V, 6, W, 9 and F, of which no picture tells one from the other
+WORD = "CLIP"  # without 0, O, 2, V, 6, W, 9 and F, of which no image tells one from the other
 CAMERA_FRAME_SECONDS = 0.1
 _SEED = 70_003  # a person that no training set of this project draws
 _PACE = Pace(letter_seconds=1.2)
@@ -29,12 +29,12 @@ def _hand(sign: int) -> np.ndarray:
 
 
 def hands(text: str) -> Hands:
-    """One picture of each sign of `text`, as films are made from."""
+    """One image of each sign of `text`, as films are made from."""
     return {INDEX_OF[sign]: [_hand(INDEX_OF[sign])] for sign in text if sign != " "}
 
 
-def example_pictures(folder: Path) -> list[Path]:
-    """One picture for each of a few signs, named by the sign."""
+def example_images(folder: Path) -> list[Path]:
+    """One image for each of a few signs, named by the sign."""
     files = [folder / f"{sign}.png" for sign in PICTURES]
     for sign, file in zip(PICTURES, files, strict=True):
         if not file.is_file():

@@ -8,7 +8,7 @@ from src.inference.recognizer import Recognizer, ranked
 from src.inference.spelling import Letter, Speller, SpellingSettings
 from src.inference.watching import is_blank
 
-# Of the largest square in the picture's middle; style.css draws the guide box by the same number.
+# Of the largest square in the image's middle; style.css draws the guide box by the same number.
 GUIDE_SHARE = 0.8
 SHOWN_SIGNS = 5
 _LETTERS_KEPT = 400

@@ -1,8 +1,10 @@
 """What the page is made of: a tab for the camera, one for files, and the 36 signs beside them."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -19,6 +21,8 @@ _HINT = "Allow the camera, press Record and hold one hand in the box. Nothing is
 _VISITORS = 8
 _CLEAN_SECONDS = (300, 1800)  # how often dropped files are looked through, and how old they may become
 
+_QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+
 Html = str  # made by src.web.shown
 
 
@@ -33,81 +37,81 @@ def theme() -> gr.themes.Base:
     )
 
 
-def build_page(recognizer: Recognizer, folder: Path) -> gr.Blocks:
-    """The page, not yet served.
+@dataclass(frozen=True)
+class _Answers:
+    """What the network says to a visitor, as the page's parts ask for it.
 
-    Args:
-        folder: where examples are kept; the caller removes it.
+    Attributes:
+        recognizer: the network.
+        folder: where examples are kept.
     """
-    about = recognizer.about
 
-    def show(reading: LiveReading) -> tuple[Html, Html]:
-        return shown.answer(reading.best, about, reading.held), shown.text(reading.text)
+    recognizer: Recognizer
+    folder: Path
 
-    def look(pixels: np.ndarray | None, reading: LiveReading) -> tuple[Html, Html]:
+    def show(self, reading: LiveReading) -> tuple[Html, Html]:
+        """The answer and the text so far."""
+        return shown.answer(reading.best, self.recognizer.about, reading.held), shown.text(reading.text)
+
+    def look(self, pixels: np.ndarray | None, reading: LiveReading) -> tuple[Html, Html]:
+        """One frame of the camera."""
         if pixels is not None:
-            reading.look(recognizer, pixels)
-        return show(reading)
+            reading.look(self.recognizer, pixels)
+        return self.show(reading)
 
-    def clear(reading: LiveReading) -> tuple[Html, Html]:
+    def clear(self, reading: LiveReading) -> tuple[Html, Html]:
+        """Begin the text again."""
         reading.clear()
-        return show(reading)
+        return self.show(reading)
 
-    def delete_last(reading: LiveReading) -> tuple[Html, Html]:
+    def delete_last(self, reading: LiveReading) -> tuple[Html, Html]:
+        """Take the last letter back."""
         reading.delete_last()
-        return show(reading)
+        return self.show(reading)
 
-    def play(reading: LiveReading) -> Iterator[tuple]:
+    def play(self, reading: LiveReading) -> Iterator[tuple[Any, ...]]:
         """The example in the camera's place, at the speed of a camera."""
         reading.clear()
         begun = monotonic()
         for frame in examples.camera_frames():
             sleep(max(0.0, begun + frame.seconds - monotonic()))
-            reading.look(recognizer, frame.pixels, frame.seconds)
-            yield gr.update(visible=False), gr.update(value=shown.stand_in(frame.pixels), visible=True), *show(reading)
-        yield gr.update(visible=True), gr.update(value="", visible=False), *show(reading)
+            reading.look(self.recognizer, frame.pixels, frame.seconds)
+            stand_in = gr.update(value=shown.stand_in(frame.pixels), visible=True)
+            yield gr.update(visible=False), stand_in, *self.show(reading)
+        yield gr.update(visible=True), gr.update(value="", visible=False), *self.show(reading)
 
-    def read(files: list[str] | None) -> Iterator[Html]:
+    def read(self, files: list[str] | None) -> Iterator[Html]:
+        """Dropped files, a card each."""
         if not files:
             yield ""
             return
-        yield from read_dropped(recognizer, [Path(file) for file in files])
+        yield from read_dropped(self.recognizer, [Path(file) for file in files])
 
+    def example_images(self) -> list[str]:
+        """Files to be read as if they had been dropped."""
+        return [str(file) for file in examples.example_images(self.folder)]
+
+    def example_film(self) -> list[str]:
+        """The same, of a film."""
+        return [str(examples.example_film(self.folder))]
+
+
+def build_page(recognizer: Recognizer, folder: Path) -> gr.Blocks:
+    """The page, not yet served.
+
+    Args:
+        recognizer: the network that answers.
+        folder: where examples are kept; the caller removes it.
+    """
+    about, answers = recognizer.about, _Answers(recognizer, folder)
     with gr.Blocks(title="fingerspell", analytics_enabled=False, delete_cache=_CLEAN_SECONDS) as page:
         gr.HTML(f'<header class="fs-header"><h1>fingerspell</h1>{shown.about_line(about)}</header>')
         with gr.Row(elem_classes="fs-columns"):
             with gr.Column(scale=5, min_width=320), gr.Tabs(elem_id="tabs"):
                 with gr.Tab("Camera", id="camera") as camera_tab:
-                    reading = gr.State(LiveReading())
-                    camera = gr.Image(
-                        sources=["webcam"],
-                        streaming=True,
-                        type="numpy",
-                        format="jpeg",
-                        # The network gets the picture as it is; style.css mirrors what the visitor sees.
-                        webcam_options=gr.WebcamOptions(
-                            mirror=False, constraints={"video": {"width": {"ideal": 640}, "height": {"ideal": 480}}}
-                        ),
-                        show_label=False,
-                        buttons=[],
-                        elem_id="camera-view",
-                    )
-                    stand_in = gr.HTML(visible=False, elem_id="stand-in")
-                    gr.HTML(f'<p class="fs-hint">{_HINT}</p>')
-                    with gr.Row(elem_classes="fs-buttons"):
-                        example = gr.Button("No camera? Watch an example", elem_id="camera-example")
-                with gr.Tab("Pictures and films", id="files") as files_tab:
-                    files = gr.File(
-                        file_count="multiple",
-                        file_types=FILE_EXTENSIONS,
-                        label=f"Pictures and films, up to {MOST_FILES} at once",
-                        height=180,
-                        elem_id="files-drop",
-                    )
-                    with gr.Row(elem_classes="fs-buttons"):
-                        pictures = gr.Button("Example pictures", elem_id="picture-example")
-                        film = gr.Button("Example film", elem_id="film-example")
-                    results = gr.HTML(elem_id="results")
+                    camera, stand_in, example = _camera()
+                with gr.Tab("Images and films", id="files") as files_tab:
+                    _dropped_files(answers)
             with gr.Column(scale=4, min_width=320):
                 with gr.Column(elem_id="live") as live:
                     answer = gr.HTML(shown.answer([], about), elem_id="answer")
@@ -117,22 +121,58 @@ def build_page(recognizer: Recognizer, folder: Path) -> gr.Blocks:
                         clean = gr.Button("Clear", elem_id="clear")
                 gr.HTML(shown.chart(CHART_ADDRESS), elem_id="chart")
 
+        reading = gr.State(LiveReading())
         camera.stream(
-            look,
+            answers.look,
             [camera, reading],
             [answer, text],
             stream_every=examples.CAMERA_FRAME_SECONDS,
             concurrency_limit=_VISITORS,
-            show_progress="hidden",
-            api_visibility="private",
+            **_QUIET,
         )
-        quiet = {"show_progress": "hidden", "api_visibility": "private"}
-        clean.click(clear, reading, [answer, text], queue=False, **quiet)
-        back.click(delete_last, reading, [answer, text], queue=False, **quiet)
-        example.click(play, reading, [camera, stand_in, answer, text], concurrency_limit=_VISITORS, **quiet)
-        camera_tab.select(lambda: gr.update(visible=True), None, live, queue=False, **quiet)
-        files_tab.select(lambda: gr.update(visible=False), None, live, queue=False, **quiet)
-        files.change(read, files, results, show_progress="minimal", api_visibility="private")
-        pictures.click(lambda: [str(file) for file in examples.example_pictures(folder)], None, files, **quiet)
-        film.click(lambda: [str(examples.example_film(folder))], None, files, **quiet)
+        clean.click(answers.clear, reading, [answer, text], queue=False, **_QUIET)
+        back.click(answers.delete_last, reading, [answer, text], queue=False, **_QUIET)
+        example.click(answers.play, reading, [camera, stand_in, answer, text], concurrency_limit=_VISITORS, **_QUIET)
+        camera_tab.select(lambda: gr.update(visible=True), None, live, queue=False, **_QUIET)
+        files_tab.select(lambda: gr.update(visible=False), None, live, queue=False, **_QUIET)
     return page
+
+
+def _camera() -> tuple[gr.Image, gr.HTML, gr.Button]:
+    """The camera, what stands in its place during the example, and the button that begins it."""
+    camera = gr.Image(
+        sources=["webcam"],
+        streaming=True,
+        type="numpy",
+        format="jpeg",
+        # The network gets the image as it is; style.css mirrors what the visitor sees.
+        webcam_options=gr.WebcamOptions(
+            mirror=False, constraints={"video": {"width": {"ideal": 640}, "height": {"ideal": 480}}}
+        ),
+        show_label=False,
+        buttons=[],
+        elem_id="camera-view",
+    )
+    stand_in = gr.HTML(visible=False, elem_id="stand-in")
+    gr.HTML(f'<p class="fs-hint">{_HINT}</p>')
+    with gr.Row(elem_classes="fs-buttons"):
+        example = gr.Button("No camera? Watch an example", elem_id="camera-example")
+    return camera, stand_in, example
+
+
+def _dropped_files(answers: _Answers) -> None:
+    """Where files are dropped, and their cards."""
+    files = gr.File(
+        file_count="multiple",
+        file_types=FILE_EXTENSIONS,
+        label=f"Images and films, up to {MOST_FILES} at once",
+        height=180,
+        elem_id="files-drop",
+    )
+    with gr.Row(elem_classes="fs-buttons"):
+        images = gr.Button("Example images", elem_id="image-example")
+        film = gr.Button("Example film", elem_id="film-example")
+    results = gr.HTML(elem_id="results")
+    files.change(answers.read, files, results, show_progress="minimal", api_visibility="private")
+    images.click(answers.example_images, None, files, **_QUIET)
+    film.click(answers.example_film, None, files, **_QUIET)

@@ -206,8 +206,8 @@ def serve(recognizer: Recognizer, host: str, port: int, say: Callable[[str], Non
     """
     with bound_socket(host, port) as bound, room() as folder:
         server = page_server(recognizer, host, folder)
-        place = f"[{host}]" if ":" in host else host
-        say(f"http://{place}:{bound.getsockname()[1]}   (Ctrl-C ends it)")
+        address = f"[{host}]" if ":" in host else host
+        say(f"http://{address}:{bound.getsockname()[1]}   (Ctrl-C ends it)")
         if not is_loopback(host):
             say(WARNING)
         server.run(sockets=[bound])

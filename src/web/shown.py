@@ -50,22 +50,21 @@ def _cell_id(sign: str) -> str:
 
 
 def chart(address: str) -> str:
-    """The 36 signs as cells cut out of one picture; `answer` frames the one that is seen."""
+    """The 36 signs as cells cut out of one image; `answer` frames the one that is seen."""
     return f'<div class="fs-chart">{"".join(_cell(index, escape(address)) for index in range(NUM_SIGNS))}</div>'
 
 
 def _cell(index: int, address: str) -> str:
     left, top = (
-        _CHART_GAP_PX + place * (_CELL_PX + _CHART_GAP_PX)
-        for place in (index % _CHART_COLUMNS, index // _CHART_COLUMNS)
+        _CHART_GAP_PX + cell * (_CELL_PX + _CHART_GAP_PX) for cell in (index % _CHART_COLUMNS, index // _CHART_COLUMNS)
     )
     width, height = (count * (_CELL_PX + _CHART_GAP_PX) + _CHART_GAP_PX for count in (_CHART_COLUMNS, _CHART_ROWS))
     # Percentages, so that cells of any size show the same part.
-    place = f"{100 * left / (width - _CELL_PX):.3f}% {100 * top / (height - _CELL_PX):.3f}%"
+    position = f"{100 * left / (width - _CELL_PX):.3f}% {100 * top / (height - _CELL_PX):.3f}%"
     size = f"{100 * width / _CELL_PX:.3f}% {100 * height / _CELL_PX:.3f}%"
     sign = SIGNS[index]
     return (
-        f'<figure id="{_cell_id(sign)}"><i style="background:url({address}) {place} / {size}"></i>'
+        f'<figure id="{_cell_id(sign)}"><i style="background:url({address}) {position} / {size}"></i>'
         f"<figcaption>{sign}</figcaption></figure>"
     )
 
@@ -76,8 +75,8 @@ def text(spelled: str) -> str:
     return f'<div class="fs-text" aria-live="polite">{shown}<i></i></div>'
 
 
-def picture(pixels: np.ndarray, height_px: int = 160) -> str:
-    """`(height, width, 3) uint8` RGB as an address that holds the picture itself."""
+def data_uri(pixels: np.ndarray, height_px: int = 160) -> str:
+    """`(height, width, 3) uint8` RGB as an address that holds the image itself."""
     height, width = pixels.shape[:2]
     width_px = int(np.clip(round(width * height_px / height), 8, 4 * height_px))
     small = cv2.resize(pixels, (width_px, height_px), interpolation=cv2.INTER_AREA)
@@ -87,15 +86,15 @@ def picture(pixels: np.ndarray, height_px: int = 160) -> str:
 
 def stand_in(pixels: np.ndarray) -> str:
     """A frame of the example in the camera's place, with the same guide box."""
-    return f'<div class="fs-stage"><img src="{picture(pixels, 320)}" alt="a rendered hand"></div>'
+    return f'<div class="fs-stage"><img src="{data_uri(pixels, 320)}" alt="a rendered hand"></div>'
 
 
-def picture_card(name: str, pixels: np.ndarray, best: Sequence[tuple[str, float]], about: About) -> str:
-    """One dropped picture and what it shows."""
+def image_card(name: str, pixels: np.ndarray, best: Sequence[tuple[str, float]], about: About) -> str:
+    """One dropped image and what it shows."""
     sure = about.is_sure(best[0][1])
     said = f"{best[0][0]} <span>{best[0][1]:.0%}</span>" if sure else NOT_SURE
     return (
-        f'<figure class="fs-card"><img src="{picture(pixels)}" alt=""><figcaption>'
+        f'<figure class="fs-card"><img src="{data_uri(pixels)}" alt=""><figcaption>'
         f'<div class="fs-name">{escape(name)}</div><div class="fs-short{"" if sure else " fs-doubt"}">{said}</div>'
         f"{_bars(best, sure)}</figcaption></figure>"
     )
@@ -105,8 +104,8 @@ def film_card(
     name: str, spelled: str, letters: Sequence[Letter], stills: Sequence[np.ndarray], notes: Sequence[str]
 ) -> str:
     """One dropped film: its text, and a still of each letter with its time."""
-    pictures = "".join(
-        f'<figure><img src="{picture(still, 88)}" alt=""><figcaption><b>{letter.sign}</b> '
+    images = "".join(
+        f'<figure><img src="{data_uri(still, 88)}" alt=""><figcaption><b>{letter.sign}</b> '
         f"{letter.start_seconds:.1f} s</figcaption></figure>"
         for letter, still in zip(letters, stills, strict=False)
     )
@@ -114,7 +113,7 @@ def film_card(
     more = "".join(f'<div class="fs-note">{escape(note)}</div>' for note in notes)
     return (
         f'<section class="fs-card fs-film"><div class="fs-name">{escape(name)}</div>'
-        f'<div class="fs-text">{said}</div><div class="fs-stills">{pictures}</div>{more}</section>'
+        f'<div class="fs-text">{said}</div><div class="fs-stills">{images}</div>{more}</section>'
     )
 
 

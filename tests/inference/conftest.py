@@ -90,11 +90,11 @@ def door(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., Fi
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """A folder of one picture for each of the first six signs, some in a folder of their own."""
+def images(tmp_path: Path) -> Path:
+    """A folder of one image for each of the first six signs, some in a folder of their own."""
     import cv2
 
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     (folder / "more").mkdir(parents=True)
     for number, sign in enumerate(SIGNS[:6]):
         place = folder / "more" if number > 3 else folder

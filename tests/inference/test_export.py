@@ -12,7 +12,9 @@ import pytest
 
 from src import export, predict
 from src.errors import UserError
-from src.inference import exporting, onnx_file
+from src.inference import onnx_file
+from src.inference.agreement import check_equal
+from src.inference.export_images import RealImages
 from src.inference.recognizer import OnnxRecognizer, RunRecognizer, open_recognizer
 from src.inference.square_graph import square_graph
 from src.signs.labels import SIGNS
@@ -24,7 +26,7 @@ MIXED = [(100, 20), (20, 100), (31, 90), (16, 64)]
 GROWING = [(20, 20), (23, 29), (9, 31), (16, 16)]
 
 
-def picture(height: int, width: int) -> np.ndarray:
+def image(height: int, width: int) -> np.ndarray:
     """`(height, width, 3) uint8`: noise on a gradient, so that every weight counts."""
     draw = np.random.default_rng((height, width))
     slope = np.add.outer(np.linspace(0, 120, height), np.linspace(0, 60, width))[..., None]
@@ -32,7 +34,7 @@ def picture(height: int, width: int) -> np.ndarray:
 
 
 def run_graph(model: onnx.ModelProto | Path) -> Callable[[np.ndarray], np.ndarray]:
-    """The first output of a model for one picture."""
+    """The first output of a model for one image."""
     content = model.read_bytes() if isinstance(model, Path) else model.SerializeToString()
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     return lambda pixels: session.run(None, {"images": pixels[None]})[0][0]
@@ -50,7 +52,7 @@ def exported(cnn_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_graph_makes_the_very_squares_of_training(fit: str) -> None:
     graph = run_graph(square_graph(32, fit, onnx_file.OPSET, onnx_file.IR_VERSION))
     for shape in SHRINKING + (MIXED if fit == "stretch" else []):
-        pixels = picture(*shape)
+        pixels = image(*shape)
         np.testing.assert_array_equal(graph(pixels).transpose(1, 2, 0), fit_square(pixels, 32, fit), err_msg=str(shape))
 
 
@@ -58,14 +60,14 @@ def test_the_graph_makes_the_very_squares_of_training(fit: str) -> None:
 def test_enlarged_pictures_differ_by_a_grey_level_at_most(fit: str) -> None:
     graph = run_graph(square_graph(32, fit, onnx_file.OPSET, onnx_file.IR_VERSION))
     for shape in GROWING:
-        pixels = picture(*shape)
+        pixels = image(*shape)
         apart = graph(pixels).transpose(1, 2, 0).astype(int) - fit_square(pixels, 32, fit)
         assert np.abs(apart).max() <= 1, shape
 
 
 def test_a_batch_is_as_good_as_one_by_one(exported: Path) -> None:
     session = onnxruntime.InferenceSession(exported)
-    pixels = np.stack([picture(50, 70), picture(50, 70)[::-1], picture(50, 70)[:, ::-1]])
+    pixels = np.stack([image(50, 70), image(50, 70)[::-1], image(50, 70)[:, ::-1]])
     together = session.run(["probabilities"], {"images": pixels})[0]
     alone = np.concatenate([session.run(["probabilities"], {"images": one[None]})[0] for one in pixels])
     np.testing.assert_allclose(together, alone, atol=1e-6)
@@ -75,7 +77,7 @@ def test_a_batch_is_as_good_as_one_by_one(exported: Path) -> None:
 def test_the_file_answers_as_the_run_for_every_shape(exported: Path, cnn_run: Path) -> None:
     answer, trained = run_graph(exported), RunRecognizer(cnn_run)
     for shape in SHRINKING:
-        pixels = picture(*shape)
+        pixels = image(*shape)
         wanted = trained.probabilities(trained.square(pixels)[None])[0]
         np.testing.assert_allclose(answer(pixels), wanted, atol=1e-4, err_msg=str(shape))
 
@@ -85,8 +87,8 @@ def test_a_mobilenet_is_exported_equal(mobilenet_run: Path, tmp_path: Path) -> N
     graph = onnx_file.network_graph(trained.network, trained.about)
     model = onnx_file.whole_model(graph, trained.about, {})
     (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
-    real = exporting.RealImages([picture(*shape) for shape in SHRINKING + GROWING], "made-up pictures")
-    assert exporting.check_equal(trained, tmp_path / "model.onnx", real).largest < 1e-4
+    real = RealImages([image(*shape) for shape in SHRINKING + GROWING], "made-up images")
+    assert check_equal(trained, tmp_path / "model.onnx", real).largest < 1e-4
 
 
 def test_the_file_says_what_it_is(exported: Path, cnn_run: Path) -> None:
@@ -118,16 +120,16 @@ def test_int8_is_smaller_and_nearly_as_good(exported: Path, cnn_run: Path) -> No
     small = exported.with_name("hands.int8.onnx")
     assert small.stat().st_size < exported.stat().st_size
     floats, ints = OnnxRecognizer(exported), OnnxRecognizer(small)
-    squares = np.stack([floats.square(picture(40, 40 + extra)) for extra in range(30)])
+    squares = np.stack([floats.square(image(40, 40 + extra)) for extra in range(30)])
     same = floats.probabilities(squares).argmax(axis=1) == ints.probabilities(squares).argmax(axis=1)
     assert same.mean() > 0.7
 
 
 def test_predict_works_from_the_file_alone(
-    exported: Path, cnn_run: Path, pictures: Path, door: Callable, tmp_path: Path
+    exported: Path, cnn_run: Path, images: Path, door: Callable, tmp_path: Path
 ) -> None:
     for name, place in (("run", cnn_run), ("file", exported)):
-        run = door(predict.main, f"run={place}", f"input={pictures}", f"output={tmp_path}/{name}.csv")
+        run = door(predict.main, f"run={place}", f"input={images}", f"output={tmp_path}/{name}.csv")
         assert run.status == 0, run.err
     by_run, by_file = ((tmp_path / f"{name}.csv").read_text().splitlines() for name in ("run", "file"))
     assert [row.split(",")[:3] for row in by_run] == [row.split(",")[:3] for row in by_file]
@@ -198,4 +200,4 @@ def test_an_enlarging_that_differs_by_more_than_a_level_is_refused(
     trained = RunRecognizer(cnn_run)
     monkeypatch.setattr(trained, "square", lambda pixels: cv2.resize(pixels, (32, 32), interpolation=cv2.INTER_NEAREST))
     with pytest.raises(UserError, match="grey value"):
-        exporting.check_equal(trained, exported, exporting.RealImages([picture(60, 60)], "a picture"))
+        check_equal(trained, exported, RealImages([image(60, 60)], "an image"))

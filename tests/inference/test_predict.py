@@ -13,7 +13,7 @@ from PIL import Image
 from rich.console import Console
 
 from src import evaluate, predict
-from src.inference.pictures import Crop, crop_named, find_pictures, read_pictures
+from src.inference.images import Crop, crop_named, find_images, read_images
 from src.inference.recognizer import About, open_recognizer, ranked, signs_named
 from src.inference.results import print_about
 from src.inference.video import VideoFile
@@ -25,7 +25,7 @@ from tests.runs.records import run_record
 
 
 def answers(file: Path) -> dict[str, dict[str, str]]:
-    """The rows of a written table by the picture's name."""
+    """The rows of a written table by the image's name."""
     with file.open(newline="", encoding="utf-8") as stream:
         return {Path(row["file"]).name: row for row in csv.DictReader(stream)}
 
@@ -40,15 +40,15 @@ def test_predict_and_evaluate_say_the_same_of_the_same_images(
     files = [file if file.is_file() else next(tiny_root.rglob(file.name)) for file in files]
     assert len(files) > 20
     recognizer = open_recognizer(cnn_run)
-    for row, reading in zip(evaluated, read_pictures(recognizer, files), strict=True):
+    for row, reading in zip(evaluated, read_images(recognizer, files), strict=True):
         sign, probability = ranked(reading.probabilities, 1)[0]
         assert sign == row["prediction"]
         if recognizer.about.temperature == 1:
             assert probability == pytest.approx(float(row["probability"]), abs=2e-5)
 
 
-def test_a_folder_is_read_with_all_folders_in_it(cnn_run: Path, pictures: Path, door: Callable, tmp_path: Path) -> None:
-    run = door(predict.main, f"run={cnn_run}", f"input={pictures}", f"output={tmp_path}/found.csv")
+def test_a_folder_is_read_with_all_folders_in_it(cnn_run: Path, images: Path, door: Callable, tmp_path: Path) -> None:
+    run = door(predict.main, f"run={cnn_run}", f"input={images}", f"output={tmp_path}/found.csv")
     assert run.status == 0, run.err
     found = answers(tmp_path / "found.csv")
     assert sorted(found) == [f"{sign}.png" for sign in SIGNS[:6]]
@@ -56,22 +56,22 @@ def test_a_folder_is_read_with_all_folders_in_it(cnn_run: Path, pictures: Path, 
     assert all(float(row["probability"]) >= float(row["second_probability"]) for row in found.values())
 
 
-def test_one_picture_and_a_pattern_are_read(cnn_run: Path, pictures: Path, door: Callable, tmp_path: Path) -> None:
-    one = door(predict.main, f"run={cnn_run}", f"input={pictures}/2.png", f"output={tmp_path}/one.json")
+def test_one_picture_and_a_pattern_are_read(cnn_run: Path, images: Path, door: Callable, tmp_path: Path) -> None:
+    one = door(predict.main, f"run={cnn_run}", f"input={images}/2.png", f"output={tmp_path}/one.json")
     assert one.status == 0, one.err
     entry = json.loads((tmp_path / "one.json").read_text())["pictures"][0]
     assert entry["answer"] == entry["sign"]
     assert [*entry["runners_up"][0]] == ["sign", "probability"]
-    door(predict.main, f"run={cnn_run}", f"input={pictures}/[12].png", f"output={tmp_path}/some.csv")
+    door(predict.main, f"run={cnn_run}", f"input={images}/[12].png", f"output={tmp_path}/some.csv")
     assert sorted(answers(tmp_path / "some.csv")) == ["1.png", "2.png"]
 
 
 def test_one_bad_file_does_not_keep_the_others_from_being_read(
-    cnn_run: Path, pictures: Path, door: Callable, tmp_path: Path
+    cnn_run: Path, images: Path, door: Callable, tmp_path: Path
 ) -> None:
-    (pictures / "text.jpg").write_text("not a picture")
-    (pictures / "empty.png").touch()
-    run = door(predict.main, f"run={cnn_run}", f"input={pictures}", f"output={tmp_path}/found.csv")
+    (images / "text.jpg").write_text("not an image")
+    (images / "empty.png").touch()
+    run = door(predict.main, f"run={cnn_run}", f"input={images}", f"output={tmp_path}/found.csv")
     assert run.status == 0, run.err
     found = answers(tmp_path / "found.csv")
     assert "not an image" in found["text.jpg"]["problem"]
@@ -89,8 +89,8 @@ def test_every_bad_input_ends_in_one_sentence(cnn_run: Path, door: Callable, tmp
     cases = {
         "nothing.jpg": "no such file",
         "nothing.mp4": "no such file",
-        "empty": "holds no pictures",
-        "*.tif": "matches no pictures",
+        "empty": "holds no images",
+        "*.tif": "matches no images",
         "text.jpg": "not an image",
         "bomb.png": "megapixels",
         "broken.mp4": "no video that can be read",
@@ -108,41 +108,41 @@ def test_every_bad_input_ends_in_one_sentence(cnn_run: Path, door: Callable, tmp
     [
         (("input=x.jpg",), "run has no value"),
         (("run={run}",), "input has no value"),
-        (("run={tmp}/none", "input={picture}"), "no such folder or file"),
-        (("run={tmp}", "input={picture}"), "not a run's folder"),
-        (("run={picture}", "input={picture}"), "neither a run's folder nor an .onnx"),
-        (("run={run}", "input={picture}", "crop=left"), "crop=left is not understood"),
-        (("run={run}", "input={picture}", "crop=30,30,30,30"), "reaches beyond its 40 × 40 pixels"),
-        (("run={run}", "input={picture}", "signs=Ä"), "not one of the 36 signs"),
-        (("run={run}", "input={picture}", "output=x.txt"), "must end in .json or .csv"),
-        (("run={run}", "input={picture}", "annotate=x.png"), "name a folder"),
+        (("run={tmp}/none", "input={image}"), "no such folder or file"),
+        (("run={tmp}", "input={image}"), "not a run's folder"),
+        (("run={image}", "input={image}"), "neither a run's folder nor an .onnx"),
+        (("run={run}", "input={image}", "crop=left"), "crop=left is not understood"),
+        (("run={run}", "input={image}", "crop=30,30,30,30"), "reaches beyond its 40 × 40 pixels"),
+        (("run={run}", "input={image}", "signs=Ä"), "not one of the 36 signs"),
+        (("run={run}", "input={image}", "output=x.txt"), "must end in .json or .csv"),
+        (("run={run}", "input={image}", "annotate=x.png"), "name a folder"),
         (("run={run}", "input={film}", "annotate=x"), "a film's name ends in"),
-        (("run={run}", "input={picture}", "rate=0"), "rate=0 is out of range"),
-        (("run={run}", "input={picture}", "inptu=x"), "did you mean 'input'"),
+        (("run={run}", "input={image}", "rate=0"), "rate=0 is out of range"),
+        (("run={run}", "input={image}", "inptu=x"), "did you mean 'input'"),
     ],
 )
 def test_every_wrong_argument_is_said(
-    cnn_run: Path, pictures: Path, door: Callable, tmp_path: Path, arguments: tuple[str, ...], said: str
+    cnn_run: Path, images: Path, door: Callable, tmp_path: Path, arguments: tuple[str, ...], said: str
 ) -> None:
     film = write_video(tmp_path / "film.mp4", [np.zeros((32, 32, 3), np.uint8)])
-    places = {"run": cnn_run, "tmp": tmp_path, "picture": pictures / "1.png", "film": film}
+    places = {"run": cnn_run, "tmp": tmp_path, "image": images / "1.png", "film": film}
     run = door(predict.main, *(argument.format(**places) for argument in arguments))
     assert (run.status, said in run.err) == (2, True), run.err
 
 
 def test_below_its_threshold_a_run_says_that_it_is_not_sure(
-    cnn_run: Path, pictures: Path, door: Callable, tmp_path: Path
+    cnn_run: Path, images: Path, door: Callable, tmp_path: Path
 ) -> None:
     kept = (cnn_run / CALIBRATION).read_bytes() if (cnn_run / CALIBRATION).is_file() else None
     try:
         (cnn_run / CALIBRATION).write_text(json.dumps({"temperature": 50.0, "abstain_below": 0.5}))
-        run = door(predict.main, f"run={cnn_run}", f"input={pictures}", f"output={tmp_path}/found.csv")
+        run = door(predict.main, f"run={cnn_run}", f"input={images}", f"output={tmp_path}/found.csv")
         assert "not sure" in run.out
         assert {row["answer"] for row in answers(tmp_path / "found.csv").values()} == {"not sure"}
         (cnn_run / CALIBRATION).write_text('{"temperature": 0, "abstain_below": 0.5}')
-        assert "is damaged" in door(predict.main, f"run={cnn_run}", f"input={pictures}").err
+        assert "is damaged" in door(predict.main, f"run={cnn_run}", f"input={images}").err
         (cnn_run / CALIBRATION).unlink()
-        assert "was not calibrated" in door(predict.main, f"run={cnn_run}", f"input={pictures}").out
+        assert "was not calibrated" in door(predict.main, f"run={cnn_run}", f"input={images}").out
     finally:
         (cnn_run / CALIBRATION).unlink(missing_ok=True)
         if kept is not None:
@@ -168,27 +168,27 @@ def test_a_crop_is_what_it_says() -> None:
 
 
 def test_annotated_pictures_keep_their_places_and_are_never_the_originals(
-    cnn_run: Path, pictures: Path, door: Callable, tmp_path: Path
+    cnn_run: Path, images: Path, door: Callable, tmp_path: Path
 ) -> None:
-    run = door(predict.main, f"run={cnn_run}", f"input={pictures}", f"annotate={tmp_path}/drawn", "crop=center")
+    run = door(predict.main, f"run={cnn_run}", f"input={images}", f"annotate={tmp_path}/drawn", "crop=center")
     assert run.status == 0, run.err
-    drawn = find_pictures(str(tmp_path / "drawn"))
+    drawn = find_images(str(tmp_path / "drawn"))
     assert {file.relative_to(tmp_path / "drawn") for file in drawn} == {
-        file.relative_to(pictures) for file in find_pictures(str(pictures))
+        file.relative_to(images) for file in find_images(str(images))
     }
     assert cv2.imread(str(drawn[0])).shape[0] > cv2.imread(str(drawn[0])).shape[1]  # the strip lies below
-    same = door(predict.main, f"run={cnn_run}", f"input={pictures}", f"annotate={pictures}")
+    same = door(predict.main, f"run={cnn_run}", f"input={images}", f"annotate={images}")
     assert "would overwrite" in same.err
 
 
 def film_of(text: str, seconds: float, rate_hz: int = 20) -> list[np.ndarray]:
-    """Frames that show tiny pictures; a space is an empty picture."""
+    """Frames that show tiny images; a space is an empty image."""
     frames: list[np.ndarray] = []
     for sign in text:
-        picture = np.zeros((40, 40, 3), np.uint8)
+        image = np.zeros((40, 40, 3), np.uint8)
         if sign != " ":
-            picture = np.ascontiguousarray(tiny_picture(sign, 0, 0)[..., ::-1])  # it is written as BGR
-        frames += [picture] * round(seconds * rate_hz)
+            image = np.ascontiguousarray(tiny_picture(sign, 0, 0)[..., ::-1])  # it is written as BGR
+        frames += [image] * round(seconds * rate_hz)
     return frames
 
 

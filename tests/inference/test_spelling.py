@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from src.inference.spelling import DEFAULT_SETTINGS, Speller
-from src.inference.word_films import edits
 from src.signs.labels import INDEX_OF, NUM_SIGNS
 
 
@@ -101,10 +100,3 @@ def test_a_long_stream_takes_no_more_memory_than_its_text() -> None:
     tracemalloc.stop()
     assert len(speller.letters) == 1200
     assert peak < 1e6
-
-
-def test_the_error_rate_counts_the_fewest_edits() -> None:
-    assert edits("HELLO WORLD", "HELLO WORLD") == 0
-    assert edits("HELLO", "HELO") == 1
-    assert edits("BOOK", "BOKS") == 2
-    assert edits("AB", "") == 2

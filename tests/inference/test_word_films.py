@@ -19,12 +19,12 @@ PACE = Pace(letter_seconds=0.8, pause_seconds=1.0)
 @pytest.fixture(scope="module")
 def hands() -> Hands:
     """A grey square on black for A and B."""
-    pictures = {}
+    images = {}
     for sign, grey in (("A", 120), ("B", 240)):
-        picture = np.zeros((64, 64, 3), np.uint8)
-        picture[16:48, 16:48] = grey
-        pictures[INDEX_OF[sign]] = [picture]
-    return pictures
+        image = np.zeros((64, 64, 3), np.uint8)
+        image[16:48, 16:48] = grey
+        images[INDEX_OF[sign]] = [image]
+    return images
 
 
 def film(text: str, hands: Hands, seed: int = 0) -> list[Frame]:
@@ -64,7 +64,7 @@ def test_what_cannot_be_spelled_is_said(hands: Hands) -> None:
     assert check_text("  hello   world ") == "HELLO WORLD"
     with pytest.raises(UserError, match="cannot be spelled"):
         check_text("grüß")
-    with pytest.raises(UserError, match="no picture of 'C'"):
+    with pytest.raises(UserError, match="no image of 'C'"):
         film("AC", hands)
 
 

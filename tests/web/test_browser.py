@@ -30,7 +30,7 @@ def write_y4m(file: Path, frames: list[np.ndarray], rate_hz: int) -> Path:
 def sign(in_the_box: Recognizer) -> str:
     """The sign of the example's person that the network in the box reads most surely: these are tests of the page."""
     hands = examples.hands("".join(SIGNS))
-    sure = in_the_box.probabilities(np.stack([in_the_box.square(picture) for (picture,) in hands.values()]))
+    sure = in_the_box.probabilities(np.stack([in_the_box.square(image) for (image,) in hands.values()]))
     return SIGNS[int(sure.diagonal().argmax())]
 
 
@@ -123,10 +123,10 @@ def test_dropped_files_are_read_and_a_bad_one_gets_a_message(
 ) -> None:
     page = visitor.page
     film_says = read_film(in_the_box, examples.example_film(tmp_path))
-    good = examples.example_pictures(tmp_path)[0]
+    good = examples.example_images(tmp_path)[0]
     bad = tmp_path / "broken.png"
     bad.write_bytes(good.read_bytes()[:1500])
-    page.get_by_role("tab", name="Pictures and films").click()
+    page.get_by_role("tab", name="Images and films").click()
     page.locator("#files-drop input[type=file]").set_input_files([good, bad])
     expect(page.locator("figure.fs-card .fs-short")).to_contain_text(good.stem, timeout=_PATIENCE)
     expect(page.locator(".fs-problem")).to_contain_text("broken.png cannot be read")

@@ -1,4 +1,4 @@
-"""What the page says of frames, pictures and films, without a browser."""
+"""What the page says of frames, images and films, without a browser."""
 
 import csv
 import re
@@ -12,11 +12,10 @@ import pytest
 
 from src import predict
 from src.demo import IN_THE_BOX
-from src.inference.pictures import read_pictures
+from src.inference.images import read_images
 from src.inference.recognizer import Recognizer, ranked
 from src.inference.spelling import Letter
-from src.inference.spelling_trial import read_film
-from src.inference.word_films import edits
+from src.inference.spelling_trial import Trial, read_film
 from src.signs.labels import SIGNS
 from src.sources.images import read_image
 from src.sources.records import ImageRecord
@@ -44,7 +43,7 @@ def huge_png() -> bytes:
 
 
 def test_the_page_says_of_a_picture_what_predict_says(in_the_box: Recognizer, tmp_path: Path) -> None:
-    files = examples.example_pictures(tmp_path)
+    files = examples.example_images(tmp_path)
     predict.main([f"run={IN_THE_BOX}", f"input={tmp_path}", f"output={tmp_path}/said.csv"])
     with (tmp_path / "said.csv").open(newline="") as table:
         said = {Path(row["file"]).name: row for row in csv.DictReader(table)}
@@ -59,25 +58,23 @@ def test_the_page_says_of_a_picture_what_predict_says(in_the_box: Recognizer, tm
 def test_a_camera_frame_is_read_as_predict_reads_the_part_in_the_guide_box(
     in_the_box: Recognizer, tmp_path: Path
 ) -> None:
-    file = examples.example_pictures(tmp_path)[0]
-    picture = cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB)
-    margin = round(picture.shape[0] * (1 / GUIDE_SHARE - 1) / 2)
-    frame = cv2.copyMakeBorder(
-        picture, margin, margin, margin + 90, margin + 90, cv2.BORDER_CONSTANT, value=(9, 200, 9)
-    )
-    assert np.array_equal(guide_box(frame), picture)
+    file = examples.example_images(tmp_path)[0]
+    image = cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB)
+    margin = round(image.shape[0] * (1 / GUIDE_SHARE - 1) / 2)
+    frame = cv2.copyMakeBorder(image, margin, margin, margin + 90, margin + 90, cv2.BORDER_CONSTANT, value=(9, 200, 9))
+    assert np.array_equal(guide_box(frame), image)
     reading = LiveReading()
     reading.look(in_the_box, frame, 0.0)
-    alone = in_the_box.probabilities(in_the_box.square(picture)[None])[0]
+    alone = in_the_box.probabilities(in_the_box.square(image)[None])[0]
     assert [sign for sign, _ in reading.best] == [sign for sign, _ in ranked(alone, 5)]
     assert [p for _, p in reading.best] == pytest.approx([p for _, p in ranked(alone, 5)], abs=1e-6)
 
 
 def test_every_bad_file_gets_a_message_and_stops_no_other(in_the_box: Recognizer, tmp_path: Path) -> None:
-    good = examples.example_pictures(tmp_path)[0]
+    good = examples.example_images(tmp_path)[0]
     bad = {
         "empty.jpg": b"",
-        "words.png": b"this is no picture",
+        "words.png": b"this is no image",
         "huge.png": huge_png(),
         "cut.png": good.read_bytes()[:2000],
         "broken.mp4": b"\x00\x00\x00\x18ftypmp42 and then nothing",
@@ -91,7 +88,7 @@ def test_every_bad_file_gets_a_message_and_stops_no_other(in_the_box: Recognizer
     assert page.count('<figure class="fs-card">') == 1
     for said in ("empty file", "not an image", "megapixels", "truncated", "no video that can be read"):
         assert said in page
-    assert "neither a picture nor a film" in page
+    assert "neither an image nor a film" in page
     assert str(tmp_path) not in page
     assert "<b><b>" not in page  # a file's name is shown, never obeyed
 
@@ -100,7 +97,7 @@ def test_more_files_than_allowed_are_named_and_left(
     in_the_box: Recognizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dropped, "MOST_FILES", 2)
-    page = cards_of(in_the_box, *examples.example_pictures(tmp_path))
+    page = cards_of(in_the_box, *examples.example_images(tmp_path))
     assert page.count("<figure") == 2
     assert "3 more" in page
 
@@ -119,10 +116,11 @@ def test_a_long_film_is_read_to_the_limit_and_says_so(
 
 
 def test_the_network_in_the_box_reads_the_examples_that_the_page_offers(in_the_box: Recognizer, tmp_path: Path) -> None:
-    pictures = list(read_pictures(in_the_box, examples.example_pictures(tmp_path)))
-    right = [ranked(reading.probabilities, 1)[0][0] == reading.file.stem for reading in pictures]
+    images = list(read_images(in_the_box, examples.example_images(tmp_path)))
+    right = [ranked(reading.probabilities, 1)[0][0] == reading.file.stem for reading in images]
     assert sum(right) >= len(right) - 1
-    assert edits(examples.WORD, read_film(in_the_box, examples.example_film(tmp_path))) <= 1
+    read = read_film(in_the_box, examples.example_film(tmp_path))
+    assert Trial(1.2, examples.WORD, read).edits <= 1
 
 
 def test_the_example_spells_its_word_before_the_camera_too(in_the_box: Recognizer) -> None:
@@ -130,7 +128,7 @@ def test_the_example_spells_its_word_before_the_camera_too(in_the_box: Recognize
     for frame in examples.camera_frames():
         reading.look(in_the_box, frame.pixels, frame.seconds)
     spelled = reading.text
-    assert edits(examples.WORD, spelled) <= 1
+    assert Trial(1.2, examples.WORD, spelled).edits <= 1
     reading.delete_last()
     assert reading.text == spelled[:-1].rstrip()
     reading.clear()

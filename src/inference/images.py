@@ -1,4 +1,4 @@
-"""Pictures in: what an `input=` means, which part of a picture counts, and many read while the network runs."""
+"""Images in: what an `input=` means, which part of an image counts, and many read while the network runs."""
 
 import glob
 import os
@@ -28,18 +28,18 @@ BATCH_SIZE = 32
 
 @dataclass(frozen=True)
 class Crop:
-    """The part of a picture that the network is shown.
+    """The part of an image that the network is shown.
 
     Attributes:
         kind: `full` for all of it, `center` for the largest square in its middle, `box` for the pixels of `box`.
-        box: x, y, width, height in pixels of the upright picture.
+        box: x, y, width, height in pixels of the upright image.
     """
 
     kind: Literal["full", "center", "box"] = "full"
     box: tuple[int, int, int, int] = (0, 0, 0, 0)
 
     def within(self, width_px: int, height_px: int) -> tuple[int, int, int, int]:
-        """x, y, width, height in a picture of this size.
+        """x, y, width, height in an image of this size.
 
         Raises:
             Unreadable: the box does not lie in it.
@@ -82,44 +82,42 @@ def crop_named(text: str) -> Crop:
     return Crop("box", (x, y, width, height))
 
 
-def input_kind(text: str) -> Literal["camera", "video", "pictures"]:
-    """Whether `input=` names a camera, a video or pictures; the file need not exist."""
+def input_kind(text: str) -> Literal["camera", "video", "images"]:
+    """Whether `input=` names a camera, a video or images; the file need not exist."""
     if text.startswith(CAMERA):
         return "camera"
-    return "video" if Path(text).suffix.lower() in VIDEO_EXTENSIONS and not Path(text).is_dir() else "pictures"
+    return "video" if Path(text).suffix.lower() in VIDEO_EXTENSIONS and not Path(text).is_dir() else "images"
 
 
-def find_pictures(text: str) -> list[Path]:
-    """The picture files that a file, a folder (with all folders in it) or a pattern names, sorted.
+def find_images(text: str) -> list[Path]:
+    """The image files that a file, a folder (with all folders in it) or a pattern names, sorted.
 
     Raises:
         UserError: there are none.
     """
-    place = Path(text)
-    if place.is_file():
-        return [place]
-    if place.is_dir():
-        found = sorted(file for file in place.rglob("*") if file.suffix.lower() in EXTENSIONS and file.is_file())
+    path = Path(text)
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        found = sorted(file for file in path.rglob("*") if file.suffix.lower() in EXTENSIONS and file.is_file())
         if not found:
-            raise UserError(
-                f"input={text} holds no pictures: none of its files ends in {', '.join(sorted(EXTENSIONS))}."
-            )
+            raise UserError(f"input={text} holds no images: none of its files ends in {', '.join(sorted(EXTENSIONS))}.")
         return found
     if any(mark in text for mark in "*?["):
         matches = [Path(match) for match in sorted(glob.glob(text, recursive=True))]
         found = [match for match in matches if match.suffix.lower() in EXTENSIONS and match.is_file()]
         if not found:
-            raise UserError(f"input={text} matches no pictures: put the pattern in quotes and check its folder.")
+            raise UserError(f"input={text} matches no images: put the pattern in quotes and check its folder.")
         return found
     raise UserError(f"input={text}: there is no such file or folder.")
 
 
 @dataclass(frozen=True)
-class PictureReading:
-    """What a network said of one picture.
+class ImageReading:
+    """What a network said of one image.
 
     Attributes:
-        file: the picture.
+        file: the image.
         probabilities: `(36,) float32`, or None where it could not be read.
         problem: why it could not be read, or "".
     """
@@ -129,28 +127,28 @@ class PictureReading:
     problem: str = ""
 
 
-def load_picture(file: Path, crop: Crop, max_megapixels: float, needed_px: int = 0) -> np.ndarray:
+def load_image(file: Path, crop: Crop, max_megapixels: float, needed_px: int = 0) -> np.ndarray:
     """`(height, width, 3) uint8` RGB, upright and cropped; decoded as in training.
 
     Args:
         needed_px: see `src.sources.images.decode`; a box counts in pixels as stored, so it decodes at full size.
 
     Raises:
-        Unreadable: the file is damaged, too large or no picture, or the crop does not lie in it.
+        Unreadable: the file is damaged, too large or no image, or the crop does not lie in it.
     """
     record = ImageRecord(str(file), file.name, label=0, source="")
     return crop(decode(record, max_megapixels, needed_px=0 if crop.kind == "box" else needed_px).pixels)
 
 
-def read_pictures(
+def read_images(
     recognizer: Recognizer, files: Sequence[Path], crop: Crop = WHOLE, batch_size: int = BATCH_SIZE
-) -> Iterator[PictureReading]:
-    """Every picture's probabilities, in order. Threads decode the next batches while the network runs on this one."""
+) -> Iterator[ImageReading]:
+    """Every image's probabilities, in order. Threads decode the next batches while the network runs on this one."""
     about = recognizer.about
 
     def load(file: Path) -> np.ndarray | str:
         try:
-            return recognizer.square(load_picture(file, crop, about.max_megapixels, about.image_size_px))
+            return recognizer.square(load_image(file, crop, about.max_megapixels, about.image_size_px))
         except Unreadable as error:
             return str(error)
 
@@ -168,6 +166,6 @@ def read_pictures(
             rows = iter(recognizer.probabilities(np.stack(squares))) if squares else iter(())
             for file, square in loaded:
                 if isinstance(square, np.ndarray):
-                    yield PictureReading(file, next(rows))
+                    yield ImageReading(file, next(rows))
                 else:
-                    yield PictureReading(file, None, square)
+                    yield ImageReading(file, None, square)
