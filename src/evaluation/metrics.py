@@ -16,6 +16,7 @@ import numpy as np
 from src.errors import UserError
 from src.evaluation.predictions import Predictions
 from src.runs.tables import ClassScore
+from src.settings.options import closest
 from src.signs.labels import HANDSHAPE_OF, NUM_SIGNS, SIGNS
 
 # Guo et al. (2017) use fifteen.
@@ -117,6 +118,24 @@ def validation_metrics(labels: np.ndarray, probabilities: np.ndarray) -> dict[st
     """
     predictions = Predictions(np.arange(len(labels)), labels, probabilities)
     return {metric.name: value for metric, value in _values(registered(), predictions)}
+
+
+def better(monitor: str) -> str:
+    """Whether `min` or `max` of a validation figure, such as `val/accuracy`, is the best, in Lightning's words."""
+    return "max" if described(monitor.removeprefix("val/")).higher_is_better else "min"
+
+
+def check_monitored(key: str, monitor: str) -> None:
+    """Refuse to choose by a figure that no epoch has.
+
+    Raises:
+        UserError: `monitor`, the value of the setting `key`, is no metric of validation.
+    """
+    known = [f"val/{metric.name}" for metric in registered()]
+    if monitor not in known:
+        raise UserError(
+            f"{key}={monitor} is not measured in an epoch{closest(monitor, known)}: choose from {', '.join(known)}."
+        )
 
 
 def rounded(value: float) -> float | None:

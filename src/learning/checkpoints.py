@@ -7,11 +7,8 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 
+from src.evaluation.metrics import better
 from src.runs import folder as run_folder
-
-
-def _better(monitor: str | None) -> str:
-    return "min" if monitor == "val/loss" else "max"
 
 
 class RunCheckpoint(ModelCheckpoint):
@@ -27,7 +24,9 @@ class RunCheckpoint(ModelCheckpoint):
     """
 
     def __init__(self, filename: str, monitor: str | None = None) -> None:
-        super().__init__(filename=filename, monitor=monitor, mode=_better(monitor), enable_version_counter=False)
+        super().__init__(
+            filename=filename, monitor=monitor, mode=better(monitor) if monitor else "min", enable_version_counter=False
+        )
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         self.dirpath = str(Path(trainer.default_root_dir) / run_folder.CHECKPOINTS)
@@ -57,7 +56,7 @@ class StopsForGood(EarlyStopping):
 
     def __init__(self, monitor: str, patience: int | None = None) -> None:
         self.never = patience is None
-        super().__init__(monitor, patience=patience or 1, mode=_better(monitor))
+        super().__init__(monitor, patience=patience or 1, mode=better(monitor))
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not self.never and self.wait_count >= self.patience:

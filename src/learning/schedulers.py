@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from src.errors import UserError
+from src.evaluation.metrics import better, check_monitored
 from src.settings.options import Field, Option, settings
 
 if TYPE_CHECKING:
     import torch
 
-Monitored = Literal["val/accuracy", "val/f1_macro", "val/loss"]
 _ONE_CYCLE_RISE = 0.3  # share of the run spent on the way up, as in Smith (2018), arXiv:1708.07120
 _ONE_CYCLE_START = 1 / 25
 
@@ -103,9 +103,10 @@ class Plateau(Scheduler):
 
     gamma: float = Field(default=0.3, ge=0.0001, le=1)
     patience_epochs: int = Field(default=3, ge=0)
-    monitor: Monitored = "val/loss"
+    monitor: str = "val/loss"
 
     def check(self) -> None:
+        check_monitored("scheduler.monitor", self.monitor)
         if self.interval == "step":
             raise UserError(
                 "scheduler=plateau looks at validation, which comes once an epoch: scheduler.interval=epoch."
@@ -119,7 +120,7 @@ class Plateau(Scheduler):
 
         schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
             optimizer,
-            mode="min" if self.monitor == "val/loss" else "max",
+            mode=better(self.monitor),
             factor=self.gamma,
             patience=self.patience_epochs,
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from src.errors import UserError
-from src.learning.schedulers import Monitored
+from src.evaluation.metrics import check_monitored
 from src.settings.options import Field, closest, plain, settings, validated
 
 # Trainer's arguments that the project gives itself, and what to use in their place.
@@ -37,7 +37,7 @@ class TrainerSettings:
     early_stopping_epochs: int | None = Field(
         default=None, ge=1, description="epochs without a better `monitor`; null: never"
     )
-    monitor: Monitored = Field(default="val/accuracy", description="what chooses the best checkpoint")
+    monitor: str = Field(default="val/accuracy", description="what chooses the best checkpoint")
     progress: bool = True
     limit_batches: int | None = Field(default=None, ge=1, description="of each loader, for a smoke run")
     arguments: dict[str, Any] = Field(default_factory=dict)
@@ -73,6 +73,7 @@ class TrainerSettings:
         Raises:
             UserError: the devices are none, or the precision needs other hardware.
         """
+        check_monitored("trainer.monitor", self.monitor)
         devices = self.devices
         is_count = isinstance(devices, int) and (devices >= 1 or devices == -1)
         is_list = isinstance(devices, tuple) and len(devices) > 0 and min(devices) >= 0
