@@ -24,9 +24,9 @@ sys.path.insert(0, str(PROJECT))
 from experiments.speed import baseline  # noqa: E402
 from src import hardware  # noqa: E402
 from src.errors import UserError  # noqa: E402
+from src.learning.run_settings import compose  # noqa: E402
 from src.runs.folder import METRICS, commit  # noqa: E402
 from src.settings.arguments import parse, run_door  # noqa: E402
-from src.learning.run_settings import compose  # noqa: E402
 from src.settings.options import Field, settings  # noqa: E402
 from src.storage.files import write_json  # noqa: E402
 

@@ -120,7 +120,7 @@ class Plateau(Scheduler):
 
         schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(
             optimizer,
-            mode=better(self.monitor),
+            mode=better(self.monitor),  # type: ignore[arg-type]
             factor=self.gamma,
             patience=self.patience_epochs,
         )
