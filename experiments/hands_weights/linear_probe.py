@@ -14,7 +14,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from src.data.collect import Collection, collect
+from src.data.collect import Collection
+from src.data.datamodule import collected
+from src.data.settings import DatamoduleSettings
 from src.hardware import machine
 from src.nets.mobilenetv2 import build_mobilenetv2
 from src.nets.weights import load_weights
@@ -69,7 +71,8 @@ def main(arguments: list[str]) -> None:
         if argument.startswith("seed="):
             seeds = [int(seed) for seed in argument.removeprefix("seed=").split(",")]
     starts = [argument for argument in arguments if not argument.startswith("seed=")] or ["hands", "null"]
-    images = collect(["asl_dataset"], Path(os.environ.get("FINGERSPELL_DATA", "data")), SIZE_PX, Path(".cache"))
+    root = os.environ.get("FINGERSPELL_DATA", "data")
+    images = collected(DatamoduleSettings(sources=("asl_dataset",), root=root, image_size_px=SIZE_PX))
     y = torch.tensor(images.manifest.labels)
     signer = np.array([record.signer for record in images.manifest])
     among = [np.flatnonzero(np.isin(signer, names)) for names in (("hand1", "hand2", "hand3"), "hand4", "hand5")]

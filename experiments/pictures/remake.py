@@ -123,9 +123,9 @@ def main() -> None:
         raise SystemExit(__doc__)
     run, sweep = values["run"], values["sweep"]
     sys.path.insert(0, str(PROJECT))
-    from src.runs.folder import read_metrics
+    from src.runs.record import read_run
 
-    if read_metrics(Path(run))["sources"] != "rendered":
+    if read_run(Path(run)).sources != ("rendered",):
         raise SystemExit(f"{run} saw other pictures than rendered hands; its page would show them.")
     with tempfile.TemporaryDirectory() as name:
         annotated_pictures(run, Path(name))

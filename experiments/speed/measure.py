@@ -156,10 +156,9 @@ class Bench:
 
     def images(self) -> tuple[Path, list[str], list[str]]:
         """The image folder, and the files of the training and validation part below it."""
-        from src.data.datamodule import SignDataModule
+        from src.learning.run_data import loaded_data
 
-        data = SignDataModule(compose(self.settings))
-        data.prepare()
+        data = loaded_data(compose(self.settings))
         root = Path(data.manifest[0].file).parents[1]
 
         def files(part: str) -> list[str]:
@@ -169,9 +168,7 @@ class Bench:
 
     def transforms(self) -> list[dict[str, Any]]:
         """The augmentation, as plain values."""
-        from omegaconf import OmegaConf
-
-        return OmegaConf.to_container(compose(self.settings).augmentation.transforms)
+        return list(compose(self.settings).augmentation.transforms)
 
     def baseline_seconds(self, k: int) -> float:
         """Seconds that the baseline takes for a run at this depth, from its rates over a few batches."""
@@ -357,11 +354,10 @@ def _steps(settings: list[str], batches: int, fixed_batch: bool) -> float:
     """Images a second of the project's own training, the first 3 batches left out."""
     import pytorch_lightning as pl
     import torch
-    from omegaconf import OmegaConf
 
-    from src.data.datamodule import SignDataModule
     from src.learning.classifier import SignClassifier
-    from src.learning.trainer import build_trainer, number_format, quiet_lightning
+    from src.learning.run_data import loaded_data
+    from src.learning.trainer import build_trainer, quiet_lightning
     from src.nets.build import build_network
 
     quiet_lightning()
@@ -371,18 +367,17 @@ def _steps(settings: list[str], batches: int, fixed_batch: bool) -> float:
     pl.seed_everything(1, verbose=False)
     network = build_network(cfg.model, cfg.datamodule.image_size_px, 1).network
     network.to(memory_format=torch.channels_last)
-    data = SignDataModule(cfg)
-    data.prepare()
+    data = loaded_data(cfg)
     clock = baseline.Clock(warm_up=3)
     trainer = build_trainer(
-        accelerator="cpu", devices=1, max_epochs=1, precision=number_format(cfg), callbacks=[clock], logger=False,
+        cfg.trainer, devices=1, max_epochs=1, callbacks=[clock], logger=False,
         enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
         limit_train_batches=batches + 3, limit_val_batches=0, use_distributed_sampler=False,
     )  # fmt: skip
     loader = data.train_dataloader()
     if fixed_batch:
         loader = _Repeated(next(iter(data.train_dataloader())), batches + 3)
-    trainer.fit(SignClassifier(network, OmegaConf.to_container(cfg, resolve=True)), loader)
+    trainer.fit(SignClassifier(network, cfg), loader)
     return BATCH * batches / sum(clock.train[3:])
 
 
