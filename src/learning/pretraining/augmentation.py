@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from src.learning.pretraining.questions import KEYPOINT_SPREAD, SHAPE_SPREAD, Asked
-from src.synthetic.dataset import RandomPoses
+from src.synthetic.pose_set import RandomPoses
 from src.synthetic.skeleton import ANGLE_LIMITS, KEYPOINTS
 
 NUM_DRAWS = 22
@@ -27,8 +27,8 @@ def augmented(poses: RandomPoses, indices: np.ndarray, draws: np.ndarray | None,
     Returns:
         Images (batch, 3, size, size) float32 in [0, 1] and targets.
     """
-    u = np.full((len(indices), NUM_DRAWS), 0.5) if draws is None else draws
-    u = torch.from_numpy(u.astype(np.float32))
+    drawn = np.full((len(indices), NUM_DRAWS), 0.5) if draws is None else draws
+    u = torch.from_numpy(drawn.astype(np.float32))
     count = len(indices)
     images = torch.from_numpy(poses.images[indices]).permute(0, 3, 1, 2).contiguous().float() / 255
 

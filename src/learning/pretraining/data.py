@@ -11,7 +11,7 @@ from src.data.loading import Draw, EpochSampler, as_it_is, limit_threads
 from src.learning.pretraining.augmentation import NUM_DRAWS, augmented
 from src.learning.pretraining.questions import Asked
 from src.learning.pretraining.recipe import Pretraining
-from src.synthetic.dataset import RandomPoses, random_poses
+from src.synthetic.pose_set import RandomPoses, random_poses
 
 
 class PoseDataset(Dataset[Asked]):

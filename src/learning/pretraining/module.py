@@ -41,7 +41,8 @@ class PoseModule(TrainedModule):
     """Trains a `PoseNetwork` on everything that is known about a rendered hand."""
 
     def training_step(self, batch: Asked, batch_index: int) -> Tensor:
-        loss = total(losses(*self.network(batch.images), batch.targets))
+        outputs, cells = self.network(batch.images)
+        loss = total(losses(outputs, cells, batch.targets))
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.images))
         return loss
 

@@ -84,4 +84,4 @@ def errors(outputs: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _answers(outputs: Tensor) -> dict[str, Tensor]:
-    return dict(zip(_SIZES, outputs.float().split(list(_SIZES.values()), dim=1), strict=True))
+    return dict(zip(_SIZES, torch.split(outputs.float(), list(_SIZES.values()), dim=1), strict=True))

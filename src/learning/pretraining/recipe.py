@@ -11,7 +11,7 @@ from src.learning.freezing import FreezePolicy, Rest
 from src.learning.optimizers import AdamW, Optimizer
 from src.learning.schedulers import Cosine, Scheduler
 from src.learning.trainer_settings import TrainerSettings
-from src.synthetic.dataset import POSES_VERSIONS, RenderedSpec
+from src.synthetic.spec import POSES_VERSIONS, RenderedSpec
 
 # Rendered sets of the config have seeds below this: no person of theirs is ever met here.
 FIRST_RENDERING_SEED = 2**31

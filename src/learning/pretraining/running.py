@@ -19,7 +19,7 @@ from src.learning.trainer import fit, run_trainer, settle_process
 from src.nets.mobilenetv2 import build_mobilenetv2
 from src.nets.weights import load_weights
 from src.runs import folder as run_folder
-from src.synthetic.dataset import POSES_VERSIONS
+from src.synthetic.spec import POSES_VERSIONS
 
 
 def pretrain(

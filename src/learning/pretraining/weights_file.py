@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from src.learning.pretraining.module import PoseModule
+from src.learning.classifier import trained_module
 from src.nets.stages import StagedNetwork
 from src.storage.files import replacing_whole
 
@@ -31,11 +31,11 @@ class WeightsFile(pl.Callback):
         self.figures: dict[str, float] = {}
         self._tensors: dict[str, Tensor] = {}
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: PoseModule) -> None:
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         figures = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
         if not self.figures or figures["val/loss"] < self.figures["val/loss"]:
             self.figures = {**figures, "epoch": trainer.current_epoch + 1.0}
-            self._tensors = backbone_tensors(pl_module.network)
+            self._tensors = backbone_tensors(trained_module(pl_module).network)
             self.write()
 
     def write(self) -> None:
