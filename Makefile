@@ -4,7 +4,7 @@
 # make test    sets up and runs the tests; make test ARGS="tests/nets -k stage"
 # make test-web    what make test leaves out: the page in a real Chromium, and the notebooks
 # make test-all    both, as CI does; fails where there is no Chromium
-# make lint    sets up and checks style; make format mends it
+# make lint    sets up and checks style, types and which room imports which; make format mends style
 
 PYTHON ?= python3
 VENV := .venv
@@ -48,6 +48,8 @@ test-all: web-tests
 lint: setup
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports --no-logo
+	$(VENV)/bin/mypy
 
 format: setup
 	$(VENV)/bin/ruff check --fix .
