@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from src.errors import UserError
-from src.inference.images import EXTENSIONS
+from src.sources.tree import EXTENSIONS
 from src.storage.files import replacing_whole
 
 _WIDTH_PX = (360, 1280)  # narrower images are enlarged so that the words can be read, wider ones reduced

@@ -56,7 +56,8 @@ def export(
     print_about(trained.about, console)
     real = real_images(run, settings)
     waiting = Console(stderr=True)
-    if quantize and real.train_squares is None:
+    calibration = real.train_squares if quantize else None
+    if quantize and calibration is None:
         raise UserError(
             "quantize=int8 reads its ranges from the run's training images, which are not found here: "
             "say where they are with datamodule.root=<folder>."
@@ -74,13 +75,13 @@ def export(
         ]
         recognizers: list[Recognizer] = [trained, exported]
         written = {output: file}
-        if quantize:
-            graph = onnx_file.quantized(graph, real.train_squares, folder)
+        if calibration is not None:
+            graph = onnx_file.quantized(graph, calibration, folder)
             small = _saved(graph, trained, folder / "model.int8.onnx", {"precision": "int8"})
             candidates.append(_Candidate("ONNX, int8", whole_graph(small), small.stat().st_size))
             recognizers.append(OnnxRecognizer(small, threads=1))
             written[output.with_name(f"{output.stem}.int8.onnx")] = small
-        if real.test_squares is not None:
+        if real.test_squares is not None and real.test_labels is not None:
             for candidate, recognizer in zip(candidates, recognizers, strict=True):
                 candidate.accuracy = _accuracy(recognizer, real.test_squares, real.test_labels)
         console.print(

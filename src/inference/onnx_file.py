@@ -51,6 +51,7 @@ def network_graph(network: nn.Module, about: About) -> onnx.ModelProto:
             dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=65536)},),
             verbose=False,
         )
+    assert program is not None
     return program.model_proto
 
 

@@ -130,8 +130,8 @@ def _predict_video(recognizer: Recognizer, request: Request, console: Console) -
     about, is_camera = recognizer.about, input_kind(request.source) == "camera"
     file = None if is_camera else VideoFile(Path(request.source), request.rate_hz, about.max_megapixels)
     frames: Iterator[Frame] = camera_frames(request.source, request.rate_hz) if file is None else iter(file)
-    if request.limit_seconds is not None:
-        frames = itertools.takewhile(lambda frame: frame.seconds < request.limit_seconds, frames)
+    if (limit := request.limit_seconds) is not None:
+        frames = itertools.takewhile(lambda frame: frame.seconds < limit, frames)
     speller = Speller(request.spelling)
     results.print_about(about, console)
     with ExitStack() as open_things:
@@ -144,7 +144,7 @@ def _predict_video(recognizer: Recognizer, request: Request, console: Console) -
             for moment in moments:
                 best = ranked(moment.probabilities, _SHOWN_SIGNS)
                 live.update(_status(moment.seconds, file, best, speller.text))
-                if film is not None:
+                if film is not None and moment.pixels is not None:
                     height, width = moment.pixels.shape[:2]
                     box = None if request.crop.kind == "full" else request.crop.within(width, height)
                     sure = bool(best) and best[0][1] >= speller.settings.sure_above

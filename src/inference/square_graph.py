@@ -77,7 +77,7 @@ class Squares(nn.Module):
 def _taken(images: Tensor, axis: _Axis, neighbours: Tensor) -> Tensor:
     """`(batch, side, others, 3)` → `(batch, size, count, others · 3) float32`: the neighbours, the border repeated."""
     indices = (torch.minimum(neighbours.clamp(min=0), axis.last) + axis.start).long()
-    return images.index_select(1, indices.flatten()).unflatten(1, indices.shape).flatten(3).float()
+    return images.index_select(1, indices.flatten()).reshape(images.shape[0], *indices.shape, -1).float()
 
 
 def _resized(images: Tensor, axis: _Axis, shrinks: Tensor, whole: Tensor) -> Tensor:
@@ -147,6 +147,7 @@ def square_graph(image_size_px: int, fit: Fit, opset: int, ir_version: int) -> o
             dynamic_shapes=(dict(enumerate(some)),),
             verbose=False,
         )
+    assert program is not None
     model = program.model_proto
     model.ir_version = ir_version
     return model

@@ -1,15 +1,18 @@
 """Videos in: a video file or a camera as RGB frames at a fixed rate, in constant memory."""
 
-import queue
-import threading
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 import numpy as np
 
 from src.errors import UserError
+
+if TYPE_CHECKING:
+    import av
 
 # Containers of videos and nothing else: a playlist that calls itself .mp4 could make FFmpeg open other files.
 _CONTAINERS = "mov,mp4,matroska,webm,avi,mpeg,mpegts,mpegvideo,ogg,asf,flv,m4v,h264,hevc,ivf"
@@ -90,7 +93,7 @@ class VideoFile:
             raise UserError(f"{self.file} holds no frame that can be read.")
 
 
-def _upright(frame: "av.VideoFrame") -> np.ndarray:  # noqa: F821  # av is imported where it is used
+def _upright(frame: "av.VideoFrame") -> np.ndarray:
     pixels = frame.to_ndarray(format="rgb24")
     turns = round(frame.rotation / 90) % 4  # degrees, counter-clockwise
     return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
@@ -128,41 +131,14 @@ def camera_frames(text: str, rate_hz: float) -> Iterator[Frame]:
 
 def ahead(items: Iterator[Item], depth: int) -> Iterator[Item]:
     """The same items, made by a thread that is at most `depth` of them ahead; its exceptions come out here."""
-    waiting: queue.Queue[tuple[Item | None, BaseException | None]] = queue.Queue(maxsize=depth)
-    stopped = threading.Event()
-
-    def put(item: Item | None, error: BaseException | None) -> bool:
-        while not stopped.is_set():
-            try:
-                waiting.put((item, error), timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def work() -> None:
-        end: BaseException = StopIteration()
-        try:
-            for item in items:
-                if not put(item, None):
-                    return
-        except BaseException as error:
-            end = error
-        finally:
-            if hasattr(items, "close"):
-                items.close()
-        put(None, end)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
+    end = object()
+    pool = ThreadPoolExecutor(1)
     try:
-        while True:
-            item, error = waiting.get()
-            if isinstance(error, StopIteration):
-                return
-            if error is not None:
-                raise error
-            yield item
+        waiting = deque(pool.submit(next, items, end) for _ in range(depth))
+        while (item := waiting.popleft().result()) is not end:
+            waiting.append(pool.submit(next, items, end))
+            yield cast(Item, item)
     finally:
-        stopped.set()
-        thread.join(timeout=5)
+        pool.shutdown(cancel_futures=True)
+        if isinstance(items, Generator):
+            items.close()

@@ -1,6 +1,6 @@
 """A video or a camera through a network: frames in, probabilities and text out, in constant memory."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -51,7 +51,7 @@ def watch(
     crop: Crop = WHOLE,
     keep_pixels: bool = False,
     batch_size: int = 8,
-) -> Iterator[Moment]:
+) -> Generator[Moment, None, None]:
     """Every frame's probabilities, in order; a thread decodes while the network runs.
 
     Args:
@@ -62,19 +62,19 @@ def watch(
         UserError: the crop does not lie in the image, or the frames' own error.
     """
 
-    def squares() -> Iterator[tuple[Frame, np.ndarray]]:
+    def squares() -> Iterator[tuple[float, np.ndarray | None, np.ndarray]]:
         for frame in frames:
             try:
                 part = crop(frame.pixels)
             except Unreadable as error:
                 raise UserError(f"The video cannot be cropped: {error}.") from None
-            yield Frame(frame.seconds, frame.pixels if keep_pixels else None), recognizer.square(part)
+            yield frame.seconds, frame.pixels if keep_pixels else None, recognizer.square(part)
 
     stream = ahead(squares(), FRAMES_AHEAD if batch_size > 1 else 1)
     while batch := list(islice(stream, batch_size)):
-        answers = recognizer.probabilities(np.stack([square for _, square in batch]))
-        for (frame, square), probabilities in zip(batch, answers, strict=True):
+        rows = recognizer.probabilities(np.stack([square for _, _, square in batch]))
+        for (seconds, pixels, square), probabilities in zip(batch, rows, strict=True):
             if is_blank(square):
                 probabilities = np.zeros_like(probabilities)
-            speller.feed(frame.seconds, probabilities)
-            yield Moment(frame.seconds, probabilities, frame.pixels)
+            speller.feed(seconds, probabilities)
+            yield Moment(seconds, probabilities, pixels)

@@ -67,7 +67,7 @@ def frames_of(text: str, hands: Hands, pace: Pace, rng: np.random.Generator) -> 
         images = hands.get(INDEX_OF[character], ())
         if not len(images):
             raise UserError(f"There is no image of '{character}' to make a film from.")
-        shown.append((character, fit_square(images[rng.integers(len(images))], FILM_SIDE_PX, "pad")))
+        shown.append((character, fit_square(images[int(rng.integers(len(images)))], FILM_SIDE_PX, "pad")))
     empty = _empty(next(image for _, image in shown if image.size))
     moments: list[np.ndarray] = []
     before = empty

@@ -75,7 +75,7 @@ def _film_card(recognizer: Recognizer, file: Path) -> str:
     frames = itertools.takewhile(lambda frame: frame.seconds <= FILM_SECONDS, film)
     stills: list[np.ndarray] = []
     for moment in watch(recognizer, frames, speller, keep_pixels=True):
-        if len(stills) < min(len(speller.letters), _MOST_STILLS):
+        if moment.pixels is not None and len(stills) < min(len(speller.letters), _MOST_STILLS):
             stills.append(moment.pixels)
     if film.note:
         notes.append(film.note)

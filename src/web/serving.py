@@ -4,11 +4,10 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
 
 # Read when gradio is imported: it would report its use, ask for newer versions and try the address outside.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -21,6 +20,7 @@ import uvicorn
 from PIL import Image
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import FileResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from src.errors import UserError
 from src.inference.recognizer import Recognizer
@@ -42,9 +42,6 @@ WARNING = (
     "to localhost and https pages only."
 )
 
-Scope, Message = MutableMapping[str, Any], MutableMapping[str, Any]
-Receive, Send = Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]
-
 
 class _TooLarge(Exception):
     """More of a body came than is taken."""
@@ -53,7 +50,7 @@ class _TooLarge(Exception):
 class Guard:
     """Refuses bodies over the limit before they are read, and forbids the browser every outside address."""
 
-    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -139,10 +136,10 @@ def application(recognizer: Recognizer, folder: Path, host: str) -> fastapi.Fast
     app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     chart = _chart(folder)
 
-    @app.get(f"/{CHART_ADDRESS}")
-    def _() -> FileResponse:
+    def send_chart() -> FileResponse:
         return FileResponse(chart, headers={"cache-control": "max-age=3600"})
 
+    app.add_api_route(f"/{CHART_ADDRESS}", send_chart)
     app.add_middleware(Guard)
     if is_loopback(host):
         # A page elsewhere whose name was made to point here must not reach the camera's answers.

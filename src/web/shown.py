@@ -81,7 +81,7 @@ def data_uri(pixels: np.ndarray, height_px: int = 160) -> str:
     width_px = int(np.clip(round(width * height_px / height), 8, 4 * height_px))
     small = cv2.resize(pixels, (width_px, height_px), interpolation=cv2.INTER_AREA)
     _, encoded = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 82])
-    return "data:image/jpeg;base64," + base64.b64encode(encoded).decode()
+    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
 
 
 def stand_in(pixels: np.ndarray) -> str:
