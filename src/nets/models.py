@@ -105,7 +105,7 @@ class Timm(Model):
     def check(self) -> None:
         super().check()
         if self.weights == "hands":
-            raise UserError("model.weights=hands fits model=mobilenetv2 alone: use imagenet, null or a file.")
+            raise UserError("model.weights=hands fits mobilenetv2_100 alone: use imagenet, null or a file.")
 
     def network(self, image_size_px: int) -> "StagedNetwork":
         from src.nets.timm_backbone import TimmNetwork, evaluate_once
@@ -117,25 +117,18 @@ class Timm(Model):
 
 
 @settings
-class MobileNetV2(Model, slug="mobilenetv2"):
+class MobileNetV2(Timm, slug="mobilenetv2"):
     """MobileNetV2 (Sandler et al., 2018, arXiv:1801.04381) from timm, taken apart into its stages."""
 
     name: str = Field(default="mobilenetv2_100", description="timm's name of it")
 
-    @property
-    def title(self) -> str:
-        return self.name
-
-    @property
-    def backbone(self) -> str | None:
-        return self.name
-
     def check(self) -> None:
-        super().check()
         if not self.name.startswith("mobilenetv2_"):
             raise UserError(f"model.name={self.name} is no MobileNetV2: use model=timm model.name={self.name}.")
-        if self.weights == "hands" and self.name != "mobilenetv2_100":
-            raise UserError("model.weights=hands fits model.name=mobilenetv2_100 alone: use imagenet, null or a file.")
+        if self.name == "mobilenetv2_100":
+            Model.check(self)
+        else:
+            super().check()
 
     def network(self, image_size_px: int) -> "StagedNetwork":
         from src.nets.mobilenetv2 import build_mobilenetv2

@@ -1,9 +1,7 @@
 """What the files of a run's folder are called, why a run failed, and which code is running."""
 
-import json
 import subprocess
 from pathlib import Path
-from typing import Any
 
 METRICS = "metrics.json"
 PREDICTIONS = "predictions.csv"
@@ -48,8 +46,3 @@ def commit() -> str:
         return git("rev-parse", "--short=12", "HEAD") + ("+changes" if changed else "")
     except (OSError, subprocess.SubprocessError):
         return "unknown"
-
-
-def read_metrics(run: Path) -> dict[str, Any]:
-    """The figures of a finished run, unchecked: for callers that are not yet on `src.runs.record.read_run`."""
-    return dict(json.loads((run / METRICS).read_text(encoding="utf-8")))

@@ -13,9 +13,6 @@ INDEX_OF: dict[str, int] = {sign: index for index, sign in enumerate(SIGNS)}
 DIGITS: tuple[str, ...] = SIGNS[:10]
 LETTERS: tuple[str, ...] = SIGNS[10:]
 
-# Signed by moving the hand: a still image holds one frame of the motion.
-MOTION_SIGNS: frozenset[str] = frozenset("JZ")
-
 # Signs whose still image shows the same (or nearly the same) handshape. No image-only model can be blamed for
 # mixing them up, so metrics can also be read with each group counted as one handshape.
 LOOK_ALIKES: tuple[frozenset[str], ...] = (
@@ -26,9 +23,6 @@ LOOK_ALIKES: tuple[frozenset[str], ...] = (
     frozenset("1DZ"),
     frozenset("IJ"),
 )
-
-# The same handshape held in another direction: an upright image tells them apart, a rotated one does not.
-SAME_SHAPE_TURNED: tuple[frozenset[str], ...] = (frozenset("GQ"), frozenset("KP"))
 
 
 def _handshapes() -> tuple[int, ...]:

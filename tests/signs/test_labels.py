@@ -3,13 +3,12 @@
 import pytest
 
 from src.errors import UserError
-from src.signs.labels import HANDSHAPE_OF, INDEX_OF, MOTION_SIGNS, NUM_SIGNS, SIGNS, sign_index
+from src.signs.labels import HANDSHAPE_OF, INDEX_OF, NUM_SIGNS, SIGNS, sign_index
 
 
 def test_there_are_36_signs_digits_first() -> None:
     assert NUM_SIGNS == len(set(SIGNS)) == 36
     assert "".join(SIGNS) == "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    assert {"J", "Z"} == MOTION_SIGNS
 
 
 def test_look_alikes_share_a_handshape_and_no_other_signs_do() -> None:
