@@ -72,6 +72,4 @@ class AugmentationSettings:
     """Albumentations transforms in order."""
 
     name: str = "none"
-    transforms: tuple[dict[str, dict[str, Any] | None], ...] = Field(
-        default=(), description="[{Albumentations class: its arguments}, …]"
-    )
+    transforms: tuple[Any, ...] = Field(default=(), description="[{Albumentations class: its arguments}, …]")

@@ -136,7 +136,7 @@ def validated(cls: type[AnyT], values: Mapping[Any, Any], where: str) -> AnyT:
 def _sentence(cls: type, error: pydantic.ValidationError, where: str) -> str:
     first = error.errors(include_url=False)[0]
     kind, given = first["type"], first["input"]
-    key = ".".join(part for part in (where, *map(str, first["loc"])) if part)
+    key = ".".join(part for part in (where, *first["loc"]) if isinstance(part, str) and part)  # of a list, not an item
     message = str(first["msg"]).removeprefix("Input ").rstrip(".").replace("should be", "must be")
     message = message.replace("greater than or equal to", "at least").replace("less than or equal to", "at most")
     if kind == "unexpected_keyword_argument":
