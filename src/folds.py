@@ -17,7 +17,7 @@ from src.errors import UserError
 from src.jobs import ONE_RUN, command_line
 from src.learning.run_settings import RunSettings, compose
 from src.settings.arguments import OfRuns, parse, passed_on, run_door
-from src.settings.composing import PROJECT
+from src.settings.composing import PROJECT, searching
 from src.settings.naming import has_several_values
 from src.settings.options import Field, settings, validated
 from src.train import run
@@ -58,6 +58,9 @@ def _one_run(overrides: Sequence[str]) -> RunSettings:
     single = []
     for item in overrides:
         key, equals, value = item.partition("=")
+        if key == "--config-dir":
+            single.append(searching(Path(value)))
+            continue
         if item.startswith("-") or not equals or key in ("resume", "split.holdout"):
             raise UserError(f"'{item}' does not go with folds: each signer or source is held out in turn.")
         several = has_several_values(item)

@@ -1,8 +1,9 @@
-"""Which signers or sources each fold holds out: every one of them once."""
+"""Whom each fold holds out: every signer, or whatever else a protocol holds out by name, once."""
 
 import numpy as np
 
 from src.data.manifest import Manifest
+from src.data.split import ByOwner, SplitProtocol
 from src.errors import UserError
 from src.sources.records import UNKNOWN_SIGNER
 
@@ -10,12 +11,14 @@ from src.sources.records import UNKNOWN_SIGNER
 MOST_UNASKED = 20
 
 
-def fold_holdouts(manifest: Manifest, split: str, count: int | None = None, seed: int = 1) -> list[tuple[str, ...]]:
+def fold_holdouts(
+    manifest: Manifest, protocol: SplitProtocol, count: int | None = None, seed: int = 1
+) -> list[tuple[str, ...]]:
     """The names that each fold tests; every known signer (or source) is in exactly one fold.
 
     Args:
         manifest: the images.
-        split: `signer` or `source`.
+        protocol: what divides them; one that holds out whole owners, such as `signer` or `source`.
         count: folds; as many as there are names where not given. The images of each source are dealt out evenly.
         seed: draws who shares a fold with whom.
 
@@ -23,9 +26,10 @@ def fold_holdouts(manifest: Manifest, split: str, count: int | None = None, seed
         UserError: the split holds out no names, there are fewer than two, or fewer than `count`, or too many to train
             for each of them unasked.
     """
-    if split not in ("signer", "source"):
+    split = protocol.slug
+    if not isinstance(protocol, ByOwner):
         raise UserError(f"split={split} holds out nobody by name: folds go over split=signer or split=source.")
-    owners = manifest.signers if split == "signer" else manifest.sources
+    owners = protocol.owners(manifest)
     names = sorted({str(owner) for owner in owners if owner != UNKNOWN_SIGNER})
     if len(names) < 2:
         raise UserError(f"These images know {len(names)} {split}: folds need at least two.")

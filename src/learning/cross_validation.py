@@ -30,8 +30,11 @@ def multirun(settings: RunSettings, overrides: Sequence[str], folder: Path, coun
         UserError: the images know no names to hold out, or the folder holds other folds.
     """
     data = loaded_data(settings)
-    split = data.split.name
-    holdouts = fold_holdouts(data.manifest, split, count, settings.split.seed)
+    protocol = data.split.protocol
+    # What "strictest" came to, by its own name; a user's own by the name of its file, which only they know.
+    split = next((item.partition("=")[2] for item in overrides if item.startswith("split=")), "strictest")
+    split = protocol.slug if split == "strictest" else split
+    holdouts = fold_holdouts(data.manifest, protocol, count, settings.split.seed)
     kept = [item for item in overrides if item.partition("=")[0] not in ("split", "split.holdout")]
     plan: dict[str, object] = {
         "split": split,

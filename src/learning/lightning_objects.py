@@ -2,56 +2,86 @@
 
 import importlib
 import inspect
-import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytorch_lightning as pl
-from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.loggers import Logger
+from pytorch_lightning.loggers import Logger, WandbLogger
 
 from src.errors import UserError
-from src.settings.options import closest
+from src.settings.options import closest, not_imported
 
 BaseT = TypeVar("BaseT")
-# What a config out of somebody's run folder may import; a user's own module must be named with plugins=[…].
-_OWN = ("src.learning.", "pytorch_lightning.callbacks.", "pytorch_lightning.loggers.")
 
 
-def build_callbacks(section: Mapping[str, Mapping[str, Any]], from_file: bool) -> dict[str, pl.Callback]:
+def build_callbacks(section: Mapping[str, Mapping[str, Any]]) -> dict[str, pl.Callback]:
     """Name → callback, in the order of the config.
 
     Args:
-        section: name → `_target_` and its arguments.
-        from_file: whether it comes out of a run folder: then only this project's,
-            Lightning's and the named plugins' classes are built.
+        section: name → `_target_` and its arguments; `RunSettings` has looked whether a file may name them.
 
     Raises:
         UserError: a class is no callback, or does not take its arguments.
     """
-    return {name: _build(pl.Callback, f"callbacks.{name}", entry, from_file) for name, entry in section.items()}
+    return {name: _build(pl.Callback, f"callbacks.{name}", entry) for name, entry in section.items()}
 
 
-def build_loggers(section: Mapping[str, Mapping[str, Any]], run_dir: Path, from_file: bool) -> list[Logger]:
-    """Loggers that write into the run's folder, unless their settings name another place.
+def build_loggers(section: Mapping[str, Mapping[str, Any]], run_dir: Path) -> list[Logger]:
+    """Loggers that write into the run's folder and go by its name, unless their settings say otherwise.
+
+    Args:
+        section: name → `_target_` and its arguments; `RunSettings` has looked whether a file may name them.
+        run_dir: the run's folder. A store that holds many runs (MLflow's) lies beside it.
 
     Raises:
         UserError: a class is no logger, its library is missing, or it does not take its arguments.
     """
+    ours = {
+        "save_dir": str(run_dir),
+        "name": run_dir.name,
+        "run_name": run_dir.name,
+        "tracking_uri": f"sqlite:///{run_dir.parent.resolve()}/mlflow.db",
+    }
     loggers = []
     for name, entry in section.items():
         where = f"logger.{name}"
-        cls = _class(Logger, where, str(entry["_target_"]), from_file)  # type: ignore[type-abstract]
-        place = {"save_dir": str(run_dir)} if "save_dir" in inspect.signature(cls).parameters else {}
-        if "tracking_uri" in inspect.signature(cls).parameters and "tracking_uri" not in entry:
-            place = {"tracking_uri": f"file:{run_dir}/mlruns"}
-        loggers.append(_build(Logger, where, {**place, **entry}, from_file))  # type: ignore[type-abstract]
+        taken = inspect.signature(_class(Logger, where, str(entry["_target_"]))).parameters
+        given = {key: value for key, value in ours.items() if key in taken}
+        if "name" in given and isinstance(taken["name"].default, str):  # then it is a folder, and has a good name
+            del given["name"]
+        loggers.append(_build(Logger, where, {**given, **entry}))
     return loggers
 
 
-def _build(base: type[BaseT], where: str, entry: Mapping[str, Any], from_file: bool) -> BaseT:
-    cls = _class(base, where, str(entry["_target_"]), from_file)
+@contextmanager
+def opened(loggers: Sequence[Logger]) -> Iterator[None]:
+    """Open what loggers write to, before the work, so that a login that is missing is said; close it afterwards.
+
+    Left open, a W&B run would take in the figures of the next job of a sweep.
+
+    Raises:
+        UserError: one cannot be opened.
+    """
+    failed = True
+    try:
+        for logger in loggers:
+            try:
+                logger.experiment  # noqa: B018  # opens it
+            except Exception as error:  # every tracker has errors of its own
+                reason = (str(error).splitlines() or [type(error).__name__])[0].strip().rstrip(".")
+                raise UserError(f"{type(logger).__name__} cannot begin ({reason}).") from error
+        yield
+        failed = False
+    finally:
+        for logger in loggers:
+            if isinstance(logger, WandbLogger) and logger._experiment is not None:
+                logger.experiment.finish(exit_code=int(failed))
+
+
+def _build(base: type[BaseT], where: str, entry: Mapping[str, Any]) -> BaseT:
+    cls = _class(base, where, str(entry["_target_"]))
     arguments = {key: value for key, value in entry.items() if key != "_target_"}
     known = inspect.signature(cls).parameters
     takes_any = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in known.values())
@@ -60,25 +90,20 @@ def _build(base: type[BaseT], where: str, entry: Mapping[str, Any], from_file: b
     try:
         return cls(**arguments)
     except ModuleNotFoundError as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].split(". ")[0].rstrip(".")
         raise UserError(
             f"{where} needs a library that is not installed ({reason}): pip install -e .[loggers]."
         ) from None
-    except (TypeError, ValueError, MisconfigurationException) as error:
+    except (TypeError, ValueError, pl.utilities.exceptions.MisconfigurationException) as error:
         raise UserError(f"{where} cannot be made ({str(error).splitlines()[0].rstrip('.')}).") from None
 
 
-def _class(base: type[BaseT], where: str, target: str, from_file: bool) -> type[BaseT]:
+def _class(base: type[BaseT], where: str, target: str) -> type[BaseT]:
     module, _, name = target.rpartition(".")
-    if from_file and not target.startswith(_OWN) and module not in sys.modules:
-        raise UserError(
-            f"{where} asks for {target}, which is none of this project's or Lightning's classes: if you trust the "
-            f"module, name it with plugins=[{module}]."
-        )
     try:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise UserError(f"{where}._target_={target} cannot be imported ({error}).") from None
+        raise not_imported(f"{where}._target_={target}", error) from None
     if not (inspect.isclass(found) and issubclass(found, base)):
         raise UserError(f"{where}._target_={target} is no {base.__name__} of Lightning.")
     return found

@@ -18,7 +18,7 @@ from src.learning.trainer_settings import TrainerSettings
 from src.nets.models import Model
 from src.runs.recorded import recorded_config
 from src.settings.composing import compose_config, parsed_overrides
-from src.settings.options import Field, build, import_plugins, plain, settings, validated
+from src.settings.options import Field, build, import_plugins, plain, refuse_stranger, settings, validated
 from src.sources.catalog import present_sources
 
 
@@ -102,6 +102,7 @@ class RunSettings:
         first = validated(_General, {key: config[key] for key in general if key in config}, "")
         if not from_file:
             import_plugins(first.plugins)
+        config = {"logger": {}, **config}  # logger=none leaves no section
         known = [one.name for one in fields(cls) if one.name != "from_file"]
         if unknown := [key for key in config if key not in known]:
             raise UserError(f"{unknown[0]} is not a setting of this project.")
@@ -112,8 +113,8 @@ class RunSettings:
             **{key: validated(kind, config[key], key) for key, kind in _SECTIONS.items()},
             **{key: build(base, config[key], from_file) for key, base in _OPTIONS.items()},
             trainer=TrainerSettings.of(config["trainer"]),
-            callbacks=_entries("callbacks", config["callbacks"]),
-            logger=_entries("logger", config["logger"]),
+            callbacks=_entries("callbacks", config["callbacks"], from_file),
+            logger=_entries("logger", config["logger"], from_file),
             from_file=from_file,
         )
         for key in _OPTIONS:
@@ -140,7 +141,11 @@ def _plain(value: Any) -> Any:
     )
 
 
-def _entries(section: str, values: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
+# What a config out of somebody's run folder may name beside the user's plugins.
+_CALLBACKS_AND_LOGGERS = ("src.learning.", "pytorch_lightning.callbacks.", "pytorch_lightning.loggers.")
+
+
+def _entries(section: str, values: Mapping[str, Any] | None, from_file: bool) -> dict[str, dict[str, Any]]:
     entries = {}
     for name, entry in (values or {}).items():
         if entry is None:  # callbacks.dashboard=null leaves it out
@@ -149,6 +154,8 @@ def _entries(section: str, values: Mapping[str, Any] | None) -> dict[str, dict[s
             raise UserError(
                 f"{section}.{name} needs a _target_: the class that is to be made, with its arguments beside."
             )
+        if from_file and not str(entry["_target_"]).startswith(_CALLBACKS_AND_LOGGERS):
+            refuse_stranger(f"{section}.{name}", str(entry["_target_"]))
         entries[str(name)] = dict(entry)
     return entries
 

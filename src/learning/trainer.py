@@ -97,11 +97,19 @@ def build_trainer(settings: TrainerSettings, **arguments: Any) -> pl.Trainer:
     try:
         return pl.Trainer(accelerator=settings.accelerator, precision=precision, **arguments)  # type: ignore[arg-type]
     except (MisconfigurationException, TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise UserError(
-            f"This machine cannot run trainer.accelerator={settings.accelerator} trainer.devices={settings.devices} "
-            f"trainer.precision={precision} ({reason})."
-        ) from None
+        hardware_alone = {"accelerator": settings.accelerator, "devices": arguments["devices"], "precision": precision}
+        try:
+            pl.Trainer(**hardware_alone, logger=False, enable_checkpointing=False)
+        except (MisconfigurationException, TypeError, ValueError):
+            raise UserError(
+                f"This machine cannot run trainer.accelerator={settings.accelerator} "
+                f"trainer.devices={settings.devices} trainer.precision={precision} ({_reason(error)})."
+            ) from None
+        raise UserError(f"Lightning's Trainer refuses these settings ({_reason(error)}).") from None
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].strip().rstrip(".")
 
 
 def _devices(settings: TrainerSettings) -> Any:
@@ -118,12 +126,15 @@ def fit(trainer: pl.Trainer, module: pl.LightningModule, data: pl.LightningDataM
 
     Raises:
         KeyboardInterrupt: as such, with the run's folder.
+        UserError: Lightning refuses a callback beside the others and the trainer, or lacks a library for it.
     """
     try:
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     except SystemExit:  # Lightning turns Ctrl-C into a plain exit and leaves the signal ignored
         signal.signal(signal.SIGINT, signal.default_int_handler)
         raise KeyboardInterrupt(trainer.default_root_dir) from None
+    except (MisconfigurationException, ModuleNotFoundError) as error:
+        raise UserError(f"Lightning cannot train with these callbacks and loggers ({_reason(error)}).") from None
 
 
 def predict(

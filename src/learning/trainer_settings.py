@@ -16,7 +16,9 @@ _OURS = {
     "callbacks": "callbacks=…", "logger": "logger=…", "default_root_dir": "hydra.run.dir=…",
     "gradient_clip_val": "trainer.gradient_clip=…", "limit_train_batches": "trainer.limit_batches=…",
     "limit_val_batches": "trainer.limit_batches=…", "limit_predict_batches": "trainer.limit_batches=…",
-    "enable_progress_bar": "trainer.progress=…", "use_distributed_sampler": "nothing: images are dealt out already",
+    "enable_progress_bar": "trainer.progress=…", "fast_dev_run": "trainer=smoke", "overfit_batches": "trainer=smoke",
+    "enable_checkpointing": "nothing: a run keeps its best epoch and its last", "barebones": "logger=none",
+    "use_distributed_sampler": "nothing: images are dealt out already",
 }  # fmt: skip
 
 

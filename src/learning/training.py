@@ -17,7 +17,7 @@ from src.learning.dashboard import Dashboard
 from src.learning.epochs import Stopwatch
 from src.learning.feature_plan import FeaturePlan
 from src.learning.freeze_callback import Freezing
-from src.learning.lightning_objects import build_callbacks, build_loggers
+from src.learning.lightning_objects import build_callbacks, build_loggers, opened
 from src.learning.recording import Finished, record_of, write_run
 from src.learning.run_data import run_data
 from src.learning.run_settings import RunSettings
@@ -62,8 +62,8 @@ def train(settings: RunSettings, run_dir: Path, resume: bool = False) -> Result:
     commit = run_folder.commit()  # of the code that runs, not of what the checkout has become by the end
     _refuse_another_run(run_dir, resume)
     settle_process(settings.seed)
-    callbacks = list(build_callbacks(settings.callbacks, settings.from_file).values())
-    loggers = build_loggers(settings.logger, run_dir, settings.from_file)
+    callbacks = list(build_callbacks(settings.callbacks).values())
+    loggers = build_loggers(settings.logger, run_dir)
     freezing, best = _one(callbacks, Freezing), _one(callbacks, RunCheckpoint)
 
     built = build_network(settings.model, settings.datamodule.image_size_px, settings.seed)
@@ -74,21 +74,24 @@ def train(settings: RunSettings, run_dir: Path, resume: bool = False) -> Result:
     epochs = settings.trainer.max_epochs
     data = run_data(settings, FeaturePlan.of(module.freeze_schedule, epochs).cut_epochs)
     trainer = run_trainer(settings.trainer, run_dir, callbacks, loggers, module.freeze_schedule.changes_within(epochs))
-    fit(trainer, module, data, run_dir / run_folder.LAST if resume else None)
-    freezing.check_all(module.network)
+    with opened(loggers):
+        fit(trainer, module, data, run_dir / run_folder.LAST if resume else None)
+        freezing.check_all(module.network)
 
-    checkpoint = torch.load(best.best_model_path or run_dir / run_folder.LAST, map_location="cpu", weights_only=True)
-    module.load_state_dict(checkpoint["state_dict"])
-    scorer = scoring_trainer(settings.trainer)
-    val = predict(scorer, module, data.val_dataloader(), data.manifest.labels)
-    test = predict(scorer, module, data.test_dataloader(), data.manifest.labels)
-    calibration = fit_calibration(val)
-    finished = Finished(module, data, built.weights, val, test, calibration, int(checkpoint["epoch"]) + 1, commit)
-    record = record_of(finished, trainer, freezing, _one(callbacks, Stopwatch))
-    if trainer.is_global_zero:
-        write_run(run_dir, finished, freezing, record)
-        for dashboard in (callback for callback in callbacks if isinstance(callback, Dashboard)):
-            dashboard.summarise(trainer, settings, test, record)
+        checkpoint = torch.load(
+            best.best_model_path or run_dir / run_folder.LAST, map_location="cpu", weights_only=True
+        )
+        module.load_state_dict(checkpoint["state_dict"])
+        scorer = scoring_trainer(settings.trainer)
+        val = predict(scorer, module, data.val_dataloader(), data.manifest.labels)
+        test = predict(scorer, module, data.test_dataloader(), data.manifest.labels)
+        calibration = fit_calibration(val)
+        finished = Finished(module, data, built.weights, val, test, calibration, int(checkpoint["epoch"]) + 1, commit)
+        record = record_of(finished, trainer, freezing, _one(callbacks, Stopwatch))
+        if trainer.is_global_zero:
+            write_run(run_dir, finished, freezing, record)
+            for dashboard in (callback for callback in callbacks if isinstance(callback, Dashboard)):
+                dashboard.summarise(trainer, settings, test, record)
     return Result(record, run_dir, data, module.network, trainer.is_global_zero)
 
 

@@ -45,6 +45,12 @@ def compose_config(overrides: Sequence[str] = ()) -> dict[str, Any]:
         return plain_values(compose("train", overrides=list(overrides)))
 
 
+def searching(folder: Path) -> str:
+    """The override that looks for options in a folder of the user's too, as Hydra's `--config-dir` does."""
+    quoted = str(folder.resolve()).replace("'", "\\'")
+    return f"hydra.searchpath=['file://{STUDIES}','file://{quoted}']"
+
+
 @contextmanager
 def in_one_sentence() -> Iterator[None]:
     """Errors of Hydra and OmegaConf inside this block become a `UserError`."""

@@ -24,13 +24,17 @@ from src.errors import UserError
 if TYPE_CHECKING:
     from src.learning.run_settings import RunSettings
 
-__all__ = ["Field", "Option", "build", "closest", "import_plugins", "option_named", "plain", "settings", "validated"]
+__all__ = [
+    "Field", "Option", "build", "closest", "import_plugins", "not_imported", "option_named", "plain",
+    "refuse_stranger", "settings", "validated",
+]  # fmt: skip
 
 TARGET = "_target_"
 OptionT = TypeVar("OptionT", bound="Option")
 AnyT = TypeVar("AnyT")
 
 _REGISTERED: dict[str, type["Option"]] = {}
+_PLUGINS: set[str] = set()  # modules that the user named
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(Field,))
@@ -95,11 +99,8 @@ def build(base: type[OptionT], section: Any, from_file: bool = False) -> OptionT
     wanted = str(section[TARGET])
     cls = _REGISTERED.get(wanted) if from_file else _imported(wanted, base.group)
     if cls is None:
-        module = wanted.rpartition(".")[0]
-        raise UserError(
-            f"{base.group} asks for {wanted}, which is none of this project's classes: if you trust the module, name "
-            f"it with plugins=[{module}]."
-        )
+        refuse_stranger(base.group, wanted)
+        raise UserError(f"{base.group} asks for {wanted}, which its module does not define.")
     if not issubclass(cls, base) or cls is base:
         raise UserError(f"{base.group}.{TARGET}={wanted} is no {base.__name__}: it must be a class below it.")
     return validated(cls, {key: value for key, value in section.items() if key != TARGET}, base.group)
@@ -115,7 +116,13 @@ def _imported(wanted: str, group: str) -> Any:
     try:
         return getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise UserError(f"{group}.{TARGET}={wanted} cannot be imported ({error}).") from None
+        raise not_imported(f"{group}.{TARGET}={wanted}", error) from None
+
+
+def not_imported(named: str, error: Exception) -> UserError:
+    """What to say where something that the user named cannot be imported."""
+    where_to_look = ": is its folder in PYTHONPATH?" if isinstance(error, ModuleNotFoundError) else "."
+    return UserError(f"{named} cannot be imported ({error}){where_to_look}")
 
 
 def validated(cls: type[AnyT], values: Mapping[Any, Any], where: str) -> AnyT:
@@ -181,9 +188,22 @@ def import_plugins(modules: Iterable[str]) -> None:
         try:
             importlib.import_module(module)
         except ImportError as error:
-            raise UserError(
-                f"plugins names {module}, which cannot be imported ({error}): is its folder in PYTHONPATH?"
-            ) from None
+            raise not_imported(f"plugins names {module}, which", error) from None
+        _PLUGINS.add(module)
+
+
+def refuse_stranger(section: str, wanted: str) -> None:
+    """Refuse a class that a file asks for, and whose module the user has not named.
+
+    Raises:
+        UserError: unless the module is one of the plugins imported so far, or lies within one.
+    """
+    module = wanted.rpartition(".")[0]
+    if not any(f"{module}.".startswith(f"{plugin}.") for plugin in _PLUGINS):
+        raise UserError(
+            f"{section} asks for {wanted}, which is none of this project's classes: if you trust the module, name it "
+            f"with plugins=[{module}]."
+        )
 
 
 def closest(word: str, known: Iterable[str]) -> str:

@@ -8,12 +8,14 @@ from omegaconf.errors import OmegaConfBaseException
 
 from src.settings.options import closest
 
+_NOT_A_NAME = "Config group override must be a string or a list"  # a plain ValueError of Hydra's
+
 
 def is_composition_error(error: BaseException) -> bool:
     """Whether an error is Hydra's or OmegaConf's, about what the user wrote."""
     from hydra.errors import HydraException
 
-    return isinstance(error, (HydraException, OmegaConfBaseException))
+    return isinstance(error, (HydraException, OmegaConfBaseException)) or _NOT_A_NAME in str(error)
 
 
 def sentence(error: BaseException, conf: Path) -> str:
@@ -26,9 +28,13 @@ def sentence(error: BaseException, conf: Path) -> str:
     text = str(error)
     if cause := re.search(r"Could not override '([^']+)'", text):
         key, known = cause[1].lstrip("+~"), known_keys(conf)
+        group = key.partition(".")[0]
         if key in known:
-            group = key.partition(".")[0]
             return f"{key} is not a setting of the chosen {group}: conf/{group}/ shows what each option takes."
+        beside = getattr(error.__cause__, "parent_node", None)  # the chosen option, which may be no file of conf's
+        if isinstance(beside, DictConfig):
+            prefix = key.rpartition(".")[0]
+            known = [f"{prefix}.{name}" for name in beside] + known if prefix else known
         return f"{key} is not a setting{closest(key, known)}: python -m src.train --cfg job lists them all."
     if cause := re.search(r"(?:Could not find|Could not load) '([^']+)'", text):
         group, _, option = cause[1].rpartition("/")
@@ -37,6 +43,8 @@ def sentence(error: BaseException, conf: Path) -> str:
             return f"{group}={option} is not an option{closest(option, options)}: choose from {', '.join(options)}."
     if cause := re.search(r"Could not override '?([\w/]+)'?[.]\s*No match in the defaults list", text):
         return f"{cause[1]} is not a group of settings."
+    if _NOT_A_NAME in text:
+        return "A group of settings is chosen by the name of an option, not by null: logger=none is for no logger."
     if cause := re.search(r"Missing mandatory value: (\S+)", text):
         key = getattr(error, "full_key", None) or cause[1]
         return f"{key} has no value: give one with {key}=…."

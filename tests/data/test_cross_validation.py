@@ -5,6 +5,7 @@ import pytest
 
 from src.data.cross_validation import fold_holdouts
 from src.data.manifest import Manifest
+from src.data.split import Group, Signer, Source
 from src.errors import UserError
 from src.sources.records import ImageRecord
 
@@ -26,7 +27,7 @@ MANY = Manifest(
 
 @pytest.mark.parametrize("count", [2, 5, 210])
 def test_folds_hold_out_every_signer_once_and_strangers_never(count: int) -> None:
-    folds = fold_holdouts(MANY, "signer", count)
+    folds = fold_holdouts(MANY, Signer(), count)
     held_out = [name for fold in folds for name in fold]
     assert len(folds) == count
     assert all(folds)
@@ -34,7 +35,7 @@ def test_folds_hold_out_every_signer_once_and_strangers_never(count: int) -> Non
 
 
 def test_each_fold_has_its_share_of_every_source() -> None:
-    folds = fold_holdouts(MANY, "signer", 5)
+    folds = fold_holdouts(MANY, Signer(), 5)
     for source, share in (("sign_digits", 205 * 11 / 5), ("asl_dataset", None)):
         sizes = [int((np.isin(MANY.signers, fold) & (MANY.sources == source)).sum()) for fold in folds]
         if share:
@@ -44,23 +45,23 @@ def test_each_fold_has_its_share_of_every_source() -> None:
 
 
 def test_folds_are_the_same_again_and_others_with_another_seed() -> None:
-    assert fold_holdouts(MANY, "signer", 5, seed=1) == fold_holdouts(MANY, "signer", 5, seed=1)
-    assert fold_holdouts(MANY, "signer", 5, seed=1) != fold_holdouts(MANY, "signer", 5, seed=2)
+    assert fold_holdouts(MANY, Signer(), 5, seed=1) == fold_holdouts(MANY, Signer(), 5, seed=1)
+    assert fold_holdouts(MANY, Signer(), 5, seed=1) != fold_holdouts(MANY, Signer(), 5, seed=2)
 
 
 def test_without_a_number_each_name_is_a_fold() -> None:
-    assert fold_holdouts(MANY, "source") == [("asl_dataset",), ("folder",), ("sign_digits",)]
+    assert fold_holdouts(MANY, Source()) == [("asl_dataset",), ("folder",), ("sign_digits",)]
 
 
 def test_hundreds_of_trainings_are_not_begun_unasked() -> None:
     with pytest.raises(UserError, match=r"210 signers, and a fold for each would be 210 trainings: folds=5"):
-        fold_holdouts(MANY, "signer")
+        fold_holdouts(MANY, Signer())
 
 
 def test_more_folds_than_names_and_splits_without_names_are_refused() -> None:
     with pytest.raises(UserError, match=r"folds=4 are more than the 3 sources"):
-        fold_holdouts(MANY, "source", 4)
+        fold_holdouts(MANY, Source(), 4)
     with pytest.raises(UserError, match=r"split=group holds out nobody by name"):
-        fold_holdouts(MANY, "group")
+        fold_holdouts(MANY, Group())
     with pytest.raises(UserError, match=r"These images know 1 signer: folds need at least two"):
-        fold_holdouts(Manifest(manifest({"a": 3})), "signer")
+        fold_holdouts(Manifest(manifest({"a": 3})), Signer())

@@ -8,14 +8,14 @@ Under every rule but `random` a near-duplicate of a test image is never trained 
 """
 
 from src.data.split.by_image import Everything, Group, Random
-from src.data.split.by_owner import Signer, Source
+from src.data.split.by_owner import ByOwner, Signer, Source
 from src.data.split.protocol import PARTS, Split, SplitProtocol, leaked_share
 from src.data.split.strictest import Strictest
 from src.settings.options import option_named
 
 __all__ = [
-    "PARTS", "Everything", "Group", "Random", "Signer", "Source", "Split", "SplitProtocol", "Strictest", "leaked_share",
-    "protocol_named",
+    "PARTS", "ByOwner", "Everything", "Group", "Random", "Signer", "Source", "Split", "SplitProtocol", "Strictest",
+    "leaked_share", "protocol_named",
 ]  # fmt: skip
 
 

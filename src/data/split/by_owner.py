@@ -58,7 +58,7 @@ class ByOwner(SplitProtocol):
                 + (", many on nearly the same pictures." if rule == "random" else ".")
             )
         if unknown:
-            notes.append(f"{unknown} images name no signer: they are trained on and never tested.")
+            notes.append(f"{unknown} images name no {what}: they are trained on and never tested.")
         return Split(self, train, val, test, tuple(holdout), tuple(validation), rule, tuple(notes))
 
     def _validated_within(
