@@ -188,7 +188,9 @@ class Rest(FreezePolicy):
 
     def check_stages(self, stages: Stages) -> None:
         if self.last not in stages[:-1]:
-            raise UserError(f"freeze.last={self.last} is not a stage: choose from {', '.join(stages[:-1])}.")
+            raise UserError(
+                f"freeze.last={self.last} is not a stage that can rest: choose from {', '.join(stages[:-1])}."
+            )
 
     def trained(self, epoch: int, stages: Stages) -> frozenset[str]:
         return frozenset(stages if epoch < self.from_epoch else stages[stages.index(self.last) + 1 :])

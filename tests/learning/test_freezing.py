@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from src.errors import UserError
-from src.learning.freezing import FreezeSchedule
+from src.learning.freezing import FreezeSchedule, Rest
 from src.learning.run_settings import RunSettings, compose
 from src.nets.cnn import build_cnn
 from src.nets.mobilenetv2 import build_mobilenetv2
@@ -44,6 +44,14 @@ def test_gradual_thaws_one_stage_more_every_so_many_epochs_from_the_head_down() 
 def test_lp_ft_trains_the_head_first_and_then_everything() -> None:
     lp_ft = policy("freeze=lp_ft", "freeze.head_epochs=3")
     assert [lp_ft.trained(epoch) == set(STAGES) for epoch in range(5)] == [False, False, False, True, True]
+
+
+def test_rest_trains_everything_and_then_leaves_the_early_stages_alone() -> None:
+    rest = Rest(last="block1", from_epoch=2).over(STAGES)
+    assert [rest.trained(epoch) == set(STAGES) for epoch in range(4)] == [True, True, False, False]
+    assert rest.trained(3) == {"block2", "neck", "head"}
+    with pytest.raises(UserError, match=r"freeze.last=head is not a stage that can rest: choose from stem, block1"):
+        Rest(last="head", from_epoch=2).over(STAGES)
 
 
 def test_a_mask_with_a_hole_has_a_prefix_up_to_its_first_trained_stage() -> None:

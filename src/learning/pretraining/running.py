@@ -1,6 +1,5 @@
 """`pretrain(recipe, output, cache_dir)`: from rendered hands to a file of weights."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from src.learning.trainer import fit, run_trainer, settle_process
 from src.nets.mobilenetv2 import build_mobilenetv2
 from src.nets.weights import load_weights
 from src.runs import folder as run_folder
+from src.storage.cache import Cache
 from src.synthetic.spec import POSES_VERSIONS
 
 
@@ -51,15 +51,15 @@ def pretrain(
     settle_process(recipe.seed)
     module = PoseModule(_first_network(recipe, start), recipe)
     freezing, weights = Freezing(), WeightsFile(output, _made(recipe, start))
-    key = hashlib.sha256(json.dumps(recipe.key(start), sort_keys=True).encode()).hexdigest()[:16]
-    folder = Path(cache_dir) / f"pretraining-{key}"
+    folder = Cache(cache_dir).entry("pretraining", recipe.key(start))
     every = [freezing, weights, *callbacks, RunCheckpoint("last")]
     trainer = run_trainer(recipe.trainer, folder, every, [], module.freeze_schedule.changes_within(recipe.epochs))
     checkpoint = folder / run_folder.LAST
     if checkpoint.is_file():
         done = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)["epoch"] + 1
         print(f"{done} of {recipe.epochs} epochs were done before.", flush=True)
-    fit(trainer, module, PoseDataModule(recipe, cache_dir, processes), checkpoint if checkpoint.is_file() else None)
+    data = PoseDataModule(recipe, cache_dir, processes)
+    fit(trainer, module, data, checkpoint if checkpoint.is_file() else None)
     freezing.check_all(module.network)
     weights.write()  # by an interrupted run, or to another file
     return weights.figures
