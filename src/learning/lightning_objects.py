@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytorch_lightning as pl
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.loggers import Logger, WandbLogger
 
 from src.errors import UserError
@@ -47,11 +48,12 @@ def build_loggers(section: Mapping[str, Mapping[str, Any]], run_dir: Path) -> li
     loggers = []
     for name, entry in section.items():
         where = f"logger.{name}"
-        taken = inspect.signature(_class(Logger, where, str(entry["_target_"]))).parameters
+        cls: type = _class(Logger, where, str(entry["_target_"]))  # type: ignore[type-abstract]
+        taken = inspect.signature(cls).parameters
         given = {key: value for key, value in ours.items() if key in taken}
         if "name" in given and isinstance(taken["name"].default, str):  # then it is a folder, and has a good name
             del given["name"]
-        loggers.append(_build(Logger, where, {**given, **entry}))
+        loggers.append(_build(Logger, where, {**given, **entry}))  # type: ignore[type-abstract]
     return loggers
 
 
@@ -68,7 +70,7 @@ def opened(loggers: Sequence[Logger]) -> Iterator[None]:
     try:
         for logger in loggers:
             try:
-                logger.experiment  # noqa: B018  # opens it
+                getattr(logger, "experiment", None)  # opens it
             except Exception as error:  # every tracker has errors of its own
                 reason = (str(error).splitlines() or [type(error).__name__])[0].strip().rstrip(".")
                 raise UserError(f"{type(logger).__name__} cannot begin ({reason}).") from error
@@ -94,7 +96,7 @@ def _build(base: type[BaseT], where: str, entry: Mapping[str, Any]) -> BaseT:
         raise UserError(
             f"{where} needs a library that is not installed ({reason}): pip install -e .[loggers]."
         ) from None
-    except (TypeError, ValueError, pl.utilities.exceptions.MisconfigurationException) as error:
+    except (TypeError, ValueError, MisconfigurationException) as error:
         raise UserError(f"{where} cannot be made ({str(error).splitlines()[0].rstrip('.')}).") from None
 
 
