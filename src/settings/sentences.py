@@ -34,7 +34,7 @@ def sentence(error: BaseException, conf: Path) -> str:
         beside = getattr(error.__cause__, "parent_node", None)  # the chosen option, which may be no file of conf's
         if isinstance(beside, DictConfig):
             prefix = key.rpartition(".")[0]
-            known = [f"{prefix}.{name}" for name in beside] + known if prefix else known
+            known = [f"{prefix}.{name!s}" for name in beside] + known if prefix else known
         return f"{key} is not a setting{closest(key, known)}: python -m src.train --cfg job lists them all."
     if cause := re.search(r"(?:Could not find|Could not load) '([^']+)'", text):
         group, _, option = cause[1].rpartition("/")
