@@ -4,8 +4,10 @@ import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
 from src import train
 from src.learning.run_settings import compose
@@ -16,6 +18,14 @@ from src.settings.options import Option
 GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name != "hydra")
 OPTIONS = [f"{group}={file.stem}" for group in GROUPS for file in sorted((CONF / group).glob("*.yaml"))]
 RECIPES = sorted(file.relative_to(STUDIES) for file in STUDIES.glob("*/*.yaml"))
+
+
+def load(file: Path) -> dict[str, Any]:
+    """A yaml as plain values."""
+    values: Any = OmegaConf.to_container(OmegaConf.load(file))
+    return values
+
+
 NEEDS_MORE = {
     "model=timm": ["model.name=resnet18"],
     "split=source": ["datamodule.sources=[sign_digits,asl_dataset]", "split.holdout=[sign_digits]"],
@@ -32,10 +42,23 @@ def test_every_option_composes_and_its_file_names_every_setting_that_it_has(opti
         assert set(section) == {"_target_", *(one.name for one in fields(made))}
 
 
+def leaves(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Every value of a nested mapping by its dotted key."""
+    found: dict[str, Any] = {}
+    for key, value in node.items():
+        found |= leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return found
+
+
 @pytest.mark.parametrize("recipe", RECIPES, ids=str)
-def test_every_recipe_composes(recipe: Path) -> None:
-    cfg = compose([f"+{recipe.parent}={recipe.stem}"])
-    assert cfg.trainer.max_epochs >= 1
+def test_a_recipe_decides_every_setting_that_it_names_and_is_valid(recipe: Path) -> None:
+    override = f"+{recipe.parent}={recipe.stem}"
+    compose([override])
+    said = leaves({key: one for key, one in load(STUDIES / recipe).items() if key not in ("defaults", "hydra")})
+    assert said
+    composed, usual = leaves(compose_config([override])), leaves(compose_config())
+    assert {key: composed[key] for key in said} == said
+    assert composed != usual
 
 
 @pytest.mark.parametrize(
