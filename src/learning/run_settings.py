@@ -18,7 +18,7 @@ from src.learning.trainer_settings import TrainerSettings
 from src.nets.models import Model
 from src.runs.recorded import recorded_config
 from src.settings.composing import compose_config, parsed_overrides
-from src.settings.options import Field, build, import_plugins, plain, refuse_stranger, settings, validated
+from src.settings.options import Field, build, import_plugins, plain_value, refuse_stranger, settings, validated
 from src.sources.catalog import present_sources
 
 
@@ -126,19 +126,7 @@ class RunSettings:
     def plain(self) -> dict[str, Any]:
         """The settings as plain values that `of` makes them from again; they travel in every checkpoint."""
         values = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "from_file"}
-        return {key: _plain(value) for key, value in values.items()}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, TrainerSettings):
-        return value.plain()
-    if hasattr(value, "__dataclass_fields__"):
-        return plain(value)
-    return (
-        {key: dict(one) for key, one in value.items()}
-        if isinstance(value, Mapping)
-        else (list(value) if isinstance(value, tuple) else value)
-    )
+        return {key: plain_value(value) for key, value in values.items()} | {"trainer": self.trainer.plain()}
 
 
 # What a config out of somebody's run folder may name beside the user's plugins.

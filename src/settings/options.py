@@ -166,16 +166,17 @@ _OUT_OF_RANGE = ("greater_than_equal", "less_than_equal", "greater_than", "less_
 
 def plain(made: Any) -> dict[str, Any]:
     """An option, or another `settings` object, as the plain values that `build` makes it from again."""
-    values = {one.name: _plain_value(getattr(made, one.name)) for one in fields(made)}
+    values = {one.name: plain_value(getattr(made, one.name)) for one in fields(made)}
     return {TARGET: target(type(made)), **values} if isinstance(made, Option) else values
 
 
-def _plain_value(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
+    """A setting of any kind as plain values: no tuple, no object."""
     if hasattr(value, "__dataclass_fields__"):
         return plain(value)
     if isinstance(value, Mapping):
-        return {str(key): _plain_value(one) for key, one in value.items()}
-    return [_plain_value(one) for one in value] if isinstance(value, (list, tuple)) else value
+        return {str(key): plain_value(one) for key, one in value.items()}
+    return [plain_value(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def import_plugins(modules: Iterable[str]) -> None:
