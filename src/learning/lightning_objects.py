@@ -14,7 +14,7 @@ from pytorch_lightning.loggers import Logger, WandbLogger
 from src.errors import UserError
 from src.settings.options import closest, not_imported
 
-BaseT = TypeVar("BaseT")
+MadeT = TypeVar("MadeT")
 
 
 def build_callbacks(section: Mapping[str, Mapping[str, Any]]) -> dict[str, pl.Callback]:
@@ -26,7 +26,10 @@ def build_callbacks(section: Mapping[str, Mapping[str, Any]]) -> dict[str, pl.Ca
     Raises:
         UserError: a class is no callback, or does not take its arguments.
     """
-    return {name: _build(pl.Callback, f"callbacks.{name}", entry) for name, entry in section.items()}
+    return {
+        name: _build(_class(pl.Callback, f"callbacks.{name}", entry), f"callbacks.{name}", entry)
+        for name, entry in section.items()
+    }
 
 
 def build_loggers(section: Mapping[str, Mapping[str, Any]], run_dir: Path) -> list[Logger]:
@@ -48,12 +51,12 @@ def build_loggers(section: Mapping[str, Mapping[str, Any]], run_dir: Path) -> li
     loggers = []
     for name, entry in section.items():
         where = f"logger.{name}"
-        cls: type = _class(Logger, where, str(entry["_target_"]))  # type: ignore[type-abstract]
+        cls: type[Logger] = _class(Logger, where, entry)
         taken = inspect.signature(cls).parameters
         given = {key: value for key, value in ours.items() if key in taken}
         if "name" in given and isinstance(taken["name"].default, str):  # then it is a folder, and has a good name
             del given["name"]
-        loggers.append(_build(Logger, where, {**given, **entry}))  # type: ignore[type-abstract]
+        loggers.append(_build(cls, where, {**given, **entry}))
     return loggers
 
 
@@ -70,7 +73,7 @@ def opened(loggers: Sequence[Logger]) -> Iterator[None]:
     try:
         for logger in loggers:
             try:
-                getattr(logger, "experiment", None)  # opens it
+                getattr(logger, "experiment", None)  # asking for it opens it
             except Exception as error:  # every tracker has errors of its own
                 reason = (str(error).splitlines() or [type(error).__name__])[0].strip().rstrip(".")
                 raise UserError(f"{type(logger).__name__} cannot begin ({reason}).") from error
@@ -82,8 +85,7 @@ def opened(loggers: Sequence[Logger]) -> Iterator[None]:
                 logger.experiment.finish(exit_code=int(failed))
 
 
-def _build(base: type[BaseT], where: str, entry: Mapping[str, Any]) -> BaseT:
-    cls = _class(base, where, str(entry["_target_"]))
+def _build(cls: type[MadeT], where: str, entry: Mapping[str, Any]) -> MadeT:
     arguments = {key: value for key, value in entry.items() if key != "_target_"}
     known = inspect.signature(cls).parameters
     takes_any = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in known.values())
@@ -100,7 +102,8 @@ def _build(base: type[BaseT], where: str, entry: Mapping[str, Any]) -> BaseT:
         raise UserError(f"{where} cannot be made ({str(error).splitlines()[0].rstrip('.')}).") from None
 
 
-def _class(base: type[BaseT], where: str, target: str) -> type[BaseT]:
+def _class(base: type, where: str, entry: Mapping[str, Any]) -> Any:
+    target = str(entry["_target_"])
     module, _, name = target.rpartition(".")
     try:
         found = getattr(importlib.import_module(module), name)

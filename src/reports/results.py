@@ -21,8 +21,11 @@ def print_result(record: RunRecord, run_dir: Path, console: Console | None = Non
         f"{record.images_per_second:.0f} images/s in training, {record.seconds:.0f} s in all",
         highlight=False,
     )
-    folder, page = _short(run_dir), _short(run_dir / REPORT)
-    for line in (f"run        {folder}", f"page       {page}", f"dashboard  tensorboard --logdir {folder}"):
+    folder = _short(run_dir)
+    lines = [f"run        {folder}", f"page       {_short(run_dir / REPORT)}"]
+    if any(run_dir.glob("events.out.tfevents.*")):
+        lines.append(f"dashboard  tensorboard --logdir {folder}")
+    for line in lines:
         console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
 
 
