@@ -67,7 +67,7 @@ class Dashboard(pl.Callback):
                 captions = [f"{SIGNS[test.labels[index]]} read as {SIGNS[test.predicted[index]]}" for index in mistakes]
                 writer.add_image("test/worst_mistakes", captioned_grid(pictures, captions), dataformats="HWC")
         figures: dict[str, float] = {f"test/{name}": value for name, value in record.test.items() if value is not None}
-        figures |= {"val/accuracy": record.val["accuracy"] or 0.0, "stages_trained": record.stages_trained}
+        figures |= {"best/val/accuracy": record.val["accuracy"] or 0.0, "stages_trained": record.stages_trained}
         figures |= {"parameters_trained": record.parameters_trained, "seconds": record.seconds}
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):

@@ -2,7 +2,7 @@
 
 import importlib
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,8 +32,8 @@ def build_callbacks(section: Mapping[str, Mapping[str, Any]]) -> dict[str, pl.Ca
     }
 
 
-def build_loggers(section: Mapping[str, Mapping[str, Any]], run_dir: Path) -> list[Logger]:
-    """Loggers that write into the run's folder and go by its name, unless their settings say otherwise.
+def build_loggers(section: Mapping[str, Mapping[str, Any]], run_dir: Path) -> dict[str, Logger]:
+    """Name → logger; they write into the run's folder and go by its name unless their settings say otherwise.
 
     Args:
         section: name → `_target_` and its arguments; `RunSettings` has looked whether a file may name them.
@@ -48,7 +48,7 @@ def build_loggers(section: Mapping[str, Mapping[str, Any]], run_dir: Path) -> li
         "run_name": run_dir.name,
         "tracking_uri": f"sqlite:///{run_dir.parent.resolve()}/mlflow.db",
     }
-    loggers = []
+    loggers = {}
     for name, entry in section.items():
         where = f"logger.{name}"
         cls: type[Logger] = _class(Logger, where, entry)
@@ -56,12 +56,12 @@ def build_loggers(section: Mapping[str, Mapping[str, Any]], run_dir: Path) -> li
         given = {key: value for key, value in ours.items() if key in taken}
         if "name" in given and isinstance(taken["name"].default, str):  # then it is a folder, and has a good name
             del given["name"]
-        loggers.append(_build(cls, where, {**given, **entry}))
+        loggers[name] = _build(cls, where, {**given, **entry})
     return loggers
 
 
 @contextmanager
-def opened(loggers: Sequence[Logger]) -> Iterator[None]:
+def opened(loggers: Mapping[str, Logger]) -> Iterator[None]:
     """Open what loggers write to, before the work, so that a login that is missing is said; close it afterwards.
 
     Left open, a W&B run would take in the figures of the next job of a sweep.
@@ -71,16 +71,17 @@ def opened(loggers: Sequence[Logger]) -> Iterator[None]:
     """
     failed = True
     try:
-        for logger in loggers:
+        for name, logger in loggers.items():
             try:
                 getattr(logger, "experiment", None)  # asking for it opens it
+            except ModuleNotFoundError as error:
+                raise _missing_library(f"logger.{name}", error) from None
             except Exception as error:  # every tracker has errors of its own
-                reason = (str(error).splitlines() or [type(error).__name__])[0].strip().rstrip(".")
-                raise UserError(f"{type(logger).__name__} cannot begin ({reason}).") from error
+                raise UserError(f"logger.{name} cannot begin ({_reason(error)}).") from error
         yield
         failed = False
     finally:
-        for logger in loggers:
+        for logger in loggers.values():
             if isinstance(logger, WandbLogger) and logger._experiment is not None:
                 logger.experiment.finish(exit_code=int(failed))
 
@@ -94,12 +95,18 @@ def _build(cls: type[MadeT], where: str, entry: Mapping[str, Any]) -> MadeT:
     try:
         return cls(**arguments)
     except ModuleNotFoundError as error:
-        reason = str(error).splitlines()[0].split(". ")[0].rstrip(".")
-        raise UserError(
-            f"{where} needs a library that is not installed ({reason}): pip install -e .[loggers]."
-        ) from None
+        raise _missing_library(where, error) from None
     except (TypeError, ValueError, MisconfigurationException) as error:
-        raise UserError(f"{where} cannot be made ({str(error).splitlines()[0].rstrip('.')}).") from None
+        raise UserError(f"{where} cannot be made ({_reason(error)}).") from None
+
+
+def _missing_library(where: str, error: ModuleNotFoundError) -> UserError:
+    reason = _reason(error).split(". ")[0]
+    return UserError(f"{where} needs a library that is not installed ({reason}): pip install -e .[loggers].")
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].strip().rstrip(".")
 
 
 def _class(base: type, where: str, entry: Mapping[str, Any]) -> Any:

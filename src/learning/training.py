@@ -73,7 +73,8 @@ def train(settings: RunSettings, run_dir: Path, resume: bool = False) -> Result:
     _refuse_frozen_noise(settings, module)
     epochs = settings.trainer.max_epochs
     data = run_data(settings, FeaturePlan.of(module.freeze_schedule, epochs).cut_epochs)
-    trainer = run_trainer(settings.trainer, run_dir, callbacks, loggers, module.freeze_schedule.changes_within(epochs))
+    stages_move = module.freeze_schedule.changes_within(epochs)
+    trainer = run_trainer(settings.trainer, run_dir, callbacks, list(loggers.values()), stages_move)
     with opened(loggers):
         fit(trainer, module, data, run_dir / run_folder.LAST if resume else None)
         freezing.check_all(module.network)
