@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
@@ -19,13 +19,15 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict, read_write
 
 from src.errors import UserError
-from src.learning.run_settings import RunSettings
 from src.runs.folder import FAILURE_FILE, FOLDS, LAST, METRICS
 from src.settings.composing import CONF, plain_values, register_resolvers
 from src.settings.naming import has_several_values
 from src.settings.sentences import is_composition_error, sentence
 
-Task = Callable[[RunSettings, Path], object]
+if TYPE_CHECKING:
+    from src.learning.run_settings import RunSettings
+
+Task = Callable[["RunSettings", Path], object]
 ONE_RUN = "hydra.mode=RUN"  # a recipe asks for a sweep; one job of it, started alone, must not
 
 
@@ -105,6 +107,8 @@ def command_line(task: Task) -> None:
             print(f"\n── job {hydra_cfg.job.num}: {run_dir.name}", flush=True)
             sys.argv[1:] = [*hydra_cfg.overrides.task, ONE_RUN]  # what Lightning starts this job's other processes with
         try:
+            from src.learning.run_settings import RunSettings  # not for --help, which need not wait for it
+
             task(RunSettings.of(plain_values(cfg)), run_dir)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(run_dir) from None

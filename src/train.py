@@ -7,13 +7,16 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from src.importing import imports
 from src.jobs import command_line, speaking_plainly
-from src.learning.run_settings import RunSettings
+
+if TYPE_CHECKING:
+    from src.learning.run_settings import RunSettings
 
 
-def run(settings: RunSettings, run_dir: Path, resume: bool = False) -> None:
+def run(settings: "RunSettings", run_dir: Path, resume: bool = False) -> None:
     """Train, then write the run's page and print what came out."""
     with imports():
         from src.learning.training import train
