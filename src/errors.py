@@ -1,4 +1,4 @@
-"""The one exception a user is meant to read."""
+"""What a user is meant to read."""
 
 
 class UserError(Exception):
@@ -6,3 +6,7 @@ class UserError(Exception):
 
     Doors print its text alone and exit with status 2; everything else is a defect and keeps its traceback.
     """
+
+
+class StrangerError(UserError):
+    """A file asks for a class that neither the project nor the user has named; nothing of it was imported."""

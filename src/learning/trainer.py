@@ -21,6 +21,7 @@ from src.evaluation.predictions import Predictions
 from src.learning.classifier import SignScorer
 from src.learning.epochs import EpochLines, progress_bar
 from src.learning.trainer_settings import TrainerSettings
+from src.nets.weights import read_tensors
 
 
 def settle_process(seed: int) -> None:
@@ -126,8 +127,11 @@ def fit(trainer: pl.Trainer, module: pl.LightningModule, data: pl.LightningDataM
 
     Raises:
         KeyboardInterrupt: as such, with the run's folder.
-        UserError: Lightning refuses a callback beside the others and the trainer, or lacks a library for it.
+        UserError: the checkpoint is damaged or holds more than tensors and plain values, or Lightning refuses a
+            callback beside the others and the trainer, or lacks a library for it.
     """
+    if checkpoint is not None:
+        read_tensors(checkpoint)
     try:
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     except SystemExit:  # Lightning turns Ctrl-C into a plain exit and leaves the signal ignored

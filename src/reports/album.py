@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from src.data.datamodule import SignDataModule
-from src.errors import UserError
+from src.errors import StrangerError, UserError
 from src.learning.rescoring import load_network
 from src.learning.run_data import loaded_data
 from src.learning.run_settings import recorded_settings
@@ -58,11 +58,13 @@ def write_page_of(run: Path) -> Path:
     """Write `<run>/report.html` of a folder, with images where they and the best checkpoint can be read.
 
     Raises:
-        UserError: the run has not finished, or its tables are damaged.
+        UserError: the run has not finished, its tables are damaged, or its config asks for classes of somebody else's.
     """
     try:
         settings = recorded_settings(run)
         album = RunAlbum(loaded_data(settings), load_network(run, settings))
+    except StrangerError:
+        raise
     except UserError as error:
         why = f"No images here, since those of the run or its weights could not be read: {error}"
         return run_page.write(FinishedRun(run, without_images=why))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
 import pydantic
 from pydantic import Field
 
-from src.errors import UserError
+from src.errors import StrangerError, UserError
 
 if TYPE_CHECKING:
     from src.learning.run_settings import RunSettings
@@ -197,11 +197,11 @@ def refuse_stranger(section: str, wanted: str) -> None:
     """Refuse a class that a file asks for, and whose module the user has not named.
 
     Raises:
-        UserError: unless the module is one of the plugins imported so far, or lies within one.
+        StrangerError: unless the module is one of the plugins imported so far, or lies within one.
     """
     module = wanted.rpartition(".")[0]
     if not any(f"{module}.".startswith(f"{plugin}.") for plugin in _PLUGINS):
-        raise UserError(
+        raise StrangerError(
             f"{section} asks for {wanted}, which is none of this project's classes: if you trust the module, name it "
             f"with plugins=[{module}]."
         )
