@@ -3,7 +3,7 @@
 # make demo    sets up and serves a page to this machine: camera, pictures, films; make demo run=<run folder or .onnx file> port=8000
 # make test    sets up and runs the tests; make test ARGS="tests/nets -k stage"
 # make test-web    what make test leaves out: the page in a real Chromium, and the notebooks
-# make test-all    both, as CI does; fails where there is no Chromium
+# make test-all    all, those of optional loggers and launchers too, as CI does; fails where there is no Chromium
 # make lint    sets up and checks style, types and which room imports which; make format mends style
 
 PYTHON ?= python3
@@ -43,6 +43,7 @@ test-web: web-tests
 	FINGERSPELL_BROWSER=required $(PYTEST) tests/web tests/test_notebooks.py $(ARGS)
 
 test-all: web-tests
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[loggers,launchers]"
 	FINGERSPELL_BROWSER=required $(PYTEST) $(ARGS)
 
 lint: setup
