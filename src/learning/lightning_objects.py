@@ -3,13 +3,14 @@
 import importlib
 import inspect
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytorch_lightning as pl
+from filelock import FileLock
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.loggers import Logger, WandbLogger
+from pytorch_lightning.loggers import Logger, MLFlowLogger, WandbLogger
 
 from src.errors import UserError
 from src.settings.options import closest, not_imported
@@ -46,7 +47,7 @@ def build_loggers(section: Mapping[str, Mapping[str, Any]], run_dir: Path) -> di
         "save_dir": str(run_dir),
         "name": run_dir.name,
         "run_name": run_dir.name,
-        "tracking_uri": f"sqlite:///{run_dir.parent.resolve()}/mlflow.db",
+        "tracking_uri": f"sqlite:///{_store(run_dir)}",
     }
     loggers = {}
     for name, entry in section.items():
@@ -56,12 +57,26 @@ def build_loggers(section: Mapping[str, Mapping[str, Any]], run_dir: Path) -> di
         given = {key: value for key, value in ours.items() if key in taken}
         if "name" in given and isinstance(taken["name"].default, str):  # then it is a folder, and has a good name
             del given["name"]
-        loggers[name] = _build(cls, where, {**given, **entry})
+        with _alone(run_dir) if issubclass(cls, MLFlowLogger) and "tracking_uri" not in entry else nullcontext():
+            loggers[name] = _build(cls, where, {**given, **entry})
     return loggers
 
 
+def _store(run_dir: Path) -> Path:
+    return run_dir.parent.resolve() / "mlflow.db"
+
+
 @contextmanager
-def opened(loggers: Mapping[str, Logger]) -> Iterator[None]:
+def _alone(run_dir: Path) -> Iterator[None]:
+    """Hold the store that a run shares with those beside it: MLflow's tables and experiments must not be made twice."""
+    store = _store(run_dir)
+    store.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{store}.lock"):
+        yield
+
+
+@contextmanager
+def opened(loggers: Mapping[str, Logger], run_dir: Path) -> Iterator[None]:
     """Open what loggers write to, before the work, so that a login that is missing is said; close it afterwards.
 
     Left open, a W&B run would take in the figures of the next job of a sweep.
@@ -73,7 +88,8 @@ def opened(loggers: Mapping[str, Logger]) -> Iterator[None]:
     try:
         for name, logger in loggers.items():
             try:
-                getattr(logger, "experiment", None)  # asking for it opens it
+                with _alone(run_dir) if isinstance(logger, MLFlowLogger) else nullcontext():
+                    getattr(logger, "experiment", None)  # asking for it opens it
             except ModuleNotFoundError as error:
                 raise _missing_library(f"logger.{name}", error) from None
             except Exception as error:  # every tracker has errors of its own

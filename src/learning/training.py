@@ -75,7 +75,7 @@ def train(settings: RunSettings, run_dir: Path, resume: bool = False) -> Result:
     data = run_data(settings, FeaturePlan.of(module.freeze_schedule, epochs).cut_epochs)
     stages_move = module.freeze_schedule.changes_within(epochs)
     trainer = run_trainer(settings.trainer, run_dir, callbacks, list(loggers.values()), stages_move)
-    with opened(loggers):
+    with opened(loggers, run_dir):
         fit(trainer, module, data, run_dir / run_folder.LAST if resume else None)
         freezing.check_all(module.network)
 

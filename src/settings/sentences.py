@@ -40,7 +40,10 @@ def sentence(error: BaseException, conf: Path) -> str:
         group, _, option = cause[1].rpartition("/")
         options = sorted(re.findall(r"^\t(\S+)$", text, flags=re.MULTILINE))
         if group and options:
-            return f"{group}={option} is not an option{closest(option, options)}: choose from {', '.join(options)}."
+            more = "; pip install -e .[launchers] brings more" if group == "hydra/launcher" else ""
+            return (
+                f"{group}={option} is not an option{closest(option, options)}: choose from {', '.join(options)}{more}."
+            )
     if cause := re.search(r"Could not override '?([\w/]+)'?[.]\s*No match in the defaults list", text):
         return f"{cause[1]} is not a group of settings."
     if _NOT_A_NAME in text:

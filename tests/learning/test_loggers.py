@@ -1,6 +1,7 @@
 """Loggers: which are chosen, several at once, what they keep without an account, and what is said without one."""
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -91,20 +92,24 @@ def test_wandb_without_a_login_says_so_before_the_work(tiny_root: Path, tiny_cac
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
-def test_mlflow_keeps_runs_in_one_store_beside_them_by_the_names_of_their_folders(train_door: Any) -> None:
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+def test_mlflow_keeps_runs_in_one_store_beside_them_by_the_names_of_their_folders(
+    launcher: str, train_door: Any
+) -> None:
     pytest.importorskip("mlflow", reason="needs the extra loggers")
+    if launcher == "joblib":
+        pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="needs the extra launchers")
     from mlflow.tracking import MlflowClient
 
-    runs = {
-        f"seed{seed}": train_door(*TINY_CNN, "logger=mlflow", f"seed={seed}", folder=f"seed{seed}") for seed in (1, 2)
-    }
-    assert [run.status for run in runs.values()] == [0, 0]
-    client = MlflowClient(f"sqlite:///{runs['seed1'].folder.parent}/mlflow.db")
+    swept = train_door("-m", *TINY_CNN, "logger=mlflow", "seed=1,2", f"hydra/launcher={launcher}")
+    assert swept.status == 0, swept.err
+    client = MlflowClient(f"sqlite:///{swept.folder}/mlflow.db")
     (experiment,) = client.search_experiments(filter_string="name = 'fingerspell'")
     kept = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
-    assert set(kept) == set(runs)
+    assert sorted(kept) == ["0_seed-1", "1_seed-2"]
     for name, run in kept.items():
+        measured = json.loads((swept.folder / name / "metrics.json").read_text())
         assert run.info.status == "FINISHED"
-        assert run.data.metrics["test/accuracy"] == pytest.approx(runs[name].metrics["test/accuracy"])
-        assert len(client.get_metric_history(run.info.run_id, "val/accuracy")) >= 2
+        assert run.data.metrics["test/accuracy"] == pytest.approx(measured["test/accuracy"])
+        assert len(client.get_metric_history(run.info.run_id, "val/accuracy")) == 2
         assert run.data.params["optimizer.name"] == "adamw"
