@@ -72,4 +72,5 @@ class AugmentationSettings:
     """Albumentations transforms in order."""
 
     name: str = "none"
+    rooms: str = Field(default="drawn", description="where BeforeRoom takes rooms from: drawn, or a folder of photographs")
     transforms: tuple[Any, ...] = Field(default=(), description="[{Albumentations class: its arguments}, …]")
