@@ -5,7 +5,7 @@ from typing import Any, Literal
 from src.errors import UserError
 from src.settings.options import Field, settings
 from src.signs.labels import DIGITS, LETTERS, SIGNS, sign_index
-from src.sources.catalog import check_source
+from src.sources.catalog import check_sources
 from src.sources.rendered import RenderedHands
 
 
@@ -20,6 +20,11 @@ class DatamoduleSettings:
     signs: str | tuple[str | int, ...] = Field(default="all", description="all, digits, letters or a list of signs")
     image_size_px: int = Field(default=128, ge=32, le=1024)
     fit: Literal["pad", "stretch", "crop"] = Field(default="pad", description="how a picture becomes a square")
+    crop: Literal["none", "hand"] = Field(default="none", description="whether the hand is found and cut out first")
+    crop_margin: float = Field(
+        default=1.5, ge=1, le=4, allow_inf_nan=False, description="side of that square, in longer sides of the hand"
+    )
+    unfound: Literal["drop", "whole"] = Field(default="drop", description="pictures in which no hand is found")
     irregular: Literal["convert", "drop"] = Field(default="convert", description="files that a conversion can save")
     max_megapixels: float = Field(default=50, ge=0.01, le=1000, description="a larger picture is refused unread")
     npy_label_order: tuple[int, ...] | None = Field(
@@ -39,8 +44,7 @@ class DatamoduleSettings:
             raise UserError(
                 "datamodule.sources is empty: name at least one source, such as datamodule.sources=[asl_dataset]."
             )
-        for source in self.sources:
-            check_source(source)
+        check_sources(self.sources)
         if len(set(self.sources)) != len(self.sources):
             raise UserError(f"datamodule.sources={list(self.sources)} names a source twice: name each once.")
         if "folder" in self.sources and not self.folder:
