@@ -42,11 +42,11 @@ class Draws:
         """The view of an image that an epoch shows, from 0. Each image starts elsewhere, so every epoch mixes views."""
         return (epoch + draw_seed(self.views_seed, "first view", name)) % self.views
 
-    def seed_for(self, epoch: int, name: str) -> int:
-        """The 32-bit seed of an image's draw in an epoch."""
+    def seed_for(self, epoch: int, name: str, again: int = 0) -> int:
+        """The 32-bit seed of an image's draw in an epoch that has shown it `again` times before."""
         if epoch in self.viewed:
-            return self.seed_of_view(self.view(epoch, name), name)
-        return draw_seed(self.seed, epoch, name)
+            return self.seed_of_view(self.view(epoch + again, name), name)
+        return draw_seed(self.seed, f"{epoch}, again {again}" if again else epoch, name)
 
     def seed_of_view(self, view: int, name: str) -> int:
         """The 32-bit seed of one view of an image."""

@@ -14,7 +14,9 @@ def draw_room(rng: np.random.Generator, size: int) -> np.ndarray:
         _shapes(canvas, rng, size)
     else:
         share = rng.random(6)
-        for draw, chance, roll in zip((_floor, _window, _posters, _shelves, _lamp, _person), _CHANCES, share, strict=True):
+        for draw, chance, roll in zip(
+            (_floor, _window, _posters, _shelves, _lamp, _person), _CHANCES, share, strict=True
+        ):
             if roll < chance:
                 draw(canvas, rng, size)
     if rng.random() < 0.5:

@@ -75,7 +75,7 @@ def _reach(points: np.ndarray, extent: float, size: int) -> np.ndarray:
     reach = np.zeros((size, size), np.uint8)
     cv2.fillConvexPoly(reach, cv2.convexHull(points).astype(np.int32), 1)
     around = max(3, int(0.22 * extent) | 1)
-    reach = cv2.dilate(reach, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (around, around)))
+    cv2.dilate(reach, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (around, around)), dst=reach)
     wrist, along = points[_WRIST], points[_WRIST] - points[_MIDDLE_KNUCKLE]
     along = along / (float(np.linalg.norm(along)) + 1e-6)
     width = max(0.8 * float(np.linalg.norm(points[_FIRST_KNUCKLE] - points[_LAST_KNUCKLE])), 0.25 * extent)

@@ -162,9 +162,7 @@ def _photographs(folder: Path) -> list[Path]:
 
 def _stamps(folder: Path) -> list[list[Any]]:
     files = _photographs(folder)
-    return [
-        [file.relative_to(folder).as_posix(), file.stat().st_size, file.stat().st_mtime_ns] for file in files
-    ]
+    return [[file.relative_to(folder).as_posix(), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
 
 
 def _decode_all(folder: Path, entry: Path) -> None:
