@@ -65,9 +65,8 @@ def where_to_get(dataset: "ImageSet", root: Path, remark: str = "") -> str:
     place = root / dataset.name
     note = f" ({remark})" if remark else ""
     if dataset.origin:
-        return (
-            f"The dataset '{dataset.name}' is not in {place}: it has no page of its own, being {dataset.origin}{note}."
-        )
+        said = f"The dataset '{dataset.name}' is not in {place}, and has no page of its own"
+        return f"{said}: it was {dataset.origin}{note}."
     if not dataset.page_url:
         return f"The dataset '{dataset.name}' is not in {place}, and it has no public page to fetch it from{note}."
     return (

@@ -140,7 +140,7 @@ class Source(ABC):
 
         if type(self).decode is not Source.decode:
             raise UserError(
-                f"The hands of '{self.name}' cannot be cut out, because it decodes its images itself and gives no whole "
+                f"The hands of '{self.name}' cannot be cut out: it decodes its images itself and gives no whole "
                 "frames: take datamodule.crop=none, or give its class a frame() beside its decode()."
             )
         return decode(record, decoding.max_megapixels, needed_px)
