@@ -73,7 +73,11 @@ class Augmentation:
     def __init__(self, settings: AugmentationSettings) -> None:
         self.name = settings.name
         steps = [_transform(step) for step in settings.transforms]
-        self.pipeline = albumentations.Compose(steps, mask_interpolation=cv2.INTER_LINEAR)
+        self.pipeline = albumentations.Compose(
+            steps,
+            keypoint_params=albumentations.KeypointParams(format="xy", remove_invisible=False),
+            mask_interpolation=cv2.INTER_LINEAR,
+        )
         self.is_identity = not settings.transforms
         self._before_rooms = [step for step in steps if isinstance(step, BeforeRoom)]
         self.needs_masks = bool(self._before_rooms)
@@ -100,13 +104,25 @@ class Augmentation:
             seed: of all draws.
             mask: `(height, width) uint8`, 255 where the hand is, or None where that is not known.
         """
+        return self.with_joints(image, seed, mask)[0]
+
+    def with_joints(
+        self, image: np.ndarray, seed: int, mask: np.ndarray | None = None, joints: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """The same with the hand's joints, `(21, 2) float32` shares of the side, which move along; NaN stays NaN."""
         if self.is_identity:
-            return image
+            return image, joints
         # One stream for all transforms: seeded one by one (`set_random_seed`) they would all draw the same numbers, so
         # that whatever has p=0.5 happens together. Unseeded, Albumentations 2.0.8 repeats draws across workers.
         self.pipeline.set_random_state(np.random.default_rng(seed), random.Random(seed))
-        known = {} if mask is None else {"mask": mask}
-        return self.pipeline(image=image, **known)["image"]
+        known: dict[str, np.ndarray] = {} if mask is None else {"mask": mask}
+        side = np.array(image.shape[1::-1], dtype=np.float32)
+        if joints is not None and np.isfinite(joints).all():
+            known["keypoints"] = joints * side - 0.5  # Albumentations counts from the middle of the first pixel
+        shown = self.pipeline(image=image, **known)
+        if "keypoints" in known:
+            joints = ((shown["keypoints"] + 0.5) / side).astype(np.float32)
+        return shown["image"], joints
 
 
 def _transform(step: Any) -> albumentations.BasicTransform:

@@ -95,6 +95,7 @@ class SignDataModule(pl.LightningDataModule):
         protocol: what divides them.
         draws: which random draw an image gets in which epoch, and the seed of the order of training.
         accelerator: `trainer.accelerator`, which decides how many processes load.
+        with_joints: whether batches of training tell where the hand's joints are.
 
     Attributes (after `setup`):
         manifest: every usable image.
@@ -117,8 +118,10 @@ class SignDataModule(pl.LightningDataModule):
         protocol: SplitProtocol,
         draws: Draws,
         accelerator: str = "auto",
+        with_joints: bool = False,
     ) -> None:
         super().__init__()
+        self.with_joints = with_joints
         self.settings, self.protocol, self.draws, self.accelerator = settings, protocol, draws, accelerator
         self.augmentation = Augmentation(augmentation)
         self._collection: Collection | None = None
@@ -163,6 +166,8 @@ class SignDataModule(pl.LightningDataModule):
         places, decoding = _places(self.settings), _decoding(self.settings)
         masks = masks_of(self.manifest, self.pixels, places, decoding, cache_dir)
         trained = self.split.train
+        if self.trainer and not self.trainer.is_global_zero:
+            return masks
         for name in dict.fromkeys(self.manifest.sources[trained]):
             images = trained[self.manifest.sources[trained] == name]
             known = masks.known(images)
@@ -172,10 +177,12 @@ class SignDataModule(pl.LightningDataModule):
 
     def dataset(self, part: str) -> PixelDataset:
         """The images of `train` (augmented), `val` or `test`."""
-        if part != "train" or self.augmentation.is_identity:
+        if part != "train":
             return PixelDataset(self.pixels, self.manifest, self.split.part(part), None, self.draws)
-        masks = self.masks
-        return PixelDataset(self.pixels, self.manifest, self.split.train, self.augmentation, self.draws, masks)
+        masks, augmentation = self.masks, None if self.augmentation.is_identity else self.augmentation
+        return PixelDataset(
+            self.pixels, self.manifest, self.split.train, augmentation, self.draws, masks, self.with_joints
+        )
 
     def _inputs(self) -> Iterator[ShowsInputs]:
         callbacks = getattr(self.trainer, "callbacks", ())

@@ -35,11 +35,14 @@ class Batch(NamedTuple):
         images: `(batch, 3, size, size) uint8`, stored channels-last.
         labels: `(batch,) int64` class indices.
         indices: `(batch,) int64` indices into the manifest.
+        joints: `(batch, 21, 2) float32` x, y of the hand's joints as shares of the picture, NaN where unknown; None
+            where nobody asks.
     """
 
     images: Tensor
     labels: Tensor
     indices: Tensor
+    joints: Tensor | None = None
 
 
 class CutBatch(NamedTuple):
@@ -133,6 +136,7 @@ class PixelDataset(Dataset[Batch]):
         augmentation: the pipeline; None shows the images as they are.
         draws: which draw an image gets in which epoch.
         masks: where the hands of the whole manifest are, for an augmentation that asks.
+        with_joints: whether batches tell where the joints are.
     """
 
     def __init__(
@@ -143,7 +147,9 @@ class PixelDataset(Dataset[Batch]):
         augmentation: Augmentation | None,
         draws: Draws,
         masks: Masks | None = None,
+        with_joints: bool = False,
     ) -> None:
+        self.with_joints = with_joints
         self.pixels, self.augmentation, self.draws, self.masks = pixels.subset(part), augmentation, draws, masks
         self.part = np.asarray(part, dtype=np.int64)
         self.labels = manifest.labels[self.part]
@@ -154,25 +160,35 @@ class PixelDataset(Dataset[Batch]):
 
     def picture(self, draw: Draw) -> np.ndarray:
         """`(size, size, 3) uint8` of one image as that epoch shows it."""
-        return self._drawn(draw.index, self.draws.seed_for(draw.epoch, self.names[draw.index], draw.again))
+        return self._drawn(draw.index, self._seed(draw))[0]
 
     def view(self, index: int, view: int) -> np.ndarray:
         """`(size, size, 3) uint8` of one view of an image."""
-        return self._drawn(index, self.draws.seed_of_view(view, self.names[index]))
+        return self._drawn(index, self.draws.seed_of_view(view, self.names[index]))[0]
 
-    def _drawn(self, index: int, seed: int) -> np.ndarray:
+    def _seed(self, draw: Draw) -> int:
+        return self.draws.seed_for(draw.epoch, self.names[draw.index], draw.again)
+
+    def _drawn(self, index: int, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """One image as a seed shows it, and its joints where they are asked for."""
         image = self.pixels[index]
+        joints = self.pixels.joints([index])[0] if self.with_joints else None
         if self.augmentation is None:
-            return image
+            return image, joints
         mask = None if self.masks is None else self.masks[int(self.part[index])]
-        return self.augmentation(np.array(image), seed, mask)
+        return self.augmentation.with_joints(np.array(image), seed, mask, joints)
 
     def __getitem__(self, draw: Draw) -> Batch:
         return self.__getitems__([draw])
 
     def __getitems__(self, draws: list[Draw]) -> Batch:
         """A batch in one piece, so that no image is copied twice."""
-        return self.batch([self.picture(draw) for draw in draws], [draw.index for draw in draws])
+        shown = [self._drawn(draw.index, self._seed(draw)) for draw in draws]
+        batch = self.batch([picture for picture, _ in shown], [draw.index for draw in draws])
+        if not self.with_joints:
+            return batch
+        known = [joints for _, joints in shown if joints is not None]
+        return batch._replace(joints=torch.from_numpy(np.stack(known)))
 
     def batch(self, pictures: Sequence[np.ndarray], indices: Sequence[int]) -> Batch:
         """Pictures `(size, size, 3) uint8` of the images at `indices` of this dataset."""

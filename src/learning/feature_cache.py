@@ -66,6 +66,9 @@ class FeatureCache(pl.Callback):
         self._settings: FeatureCacheSettings = module.settings.cache
         if self._settings.mode == "off" or not plan.cut_epochs:
             return
+        if module.settings.joints_weight:
+            print("The cached prefix is not used: joints are learned from pictures (joints_weight).", flush=True)
+            return
         data = images_of(trainer)
         self._data, self._plan, self._epochs = data, plan, epochs
         self._cache_dir = Path(data.settings.cache_dir)
