@@ -49,7 +49,7 @@ TINY_CNN = (
 # Rendered hands know their joints.
 TINY_JOINTS = (
     "datamodule.sources=[rendered]",
-    "datamodule.rendered={images:72,signers:2,seed:0}",
+    "datamodule.rendered={images:144,signers:4,seed:0}",
     "datamodule.crop=hand",
     "joints_weight=0.5",
 )
