@@ -2,7 +2,6 @@
 
 import cv2
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 BLACK_SHARE = 0.36
 PLAIN_SHARE = 0.28
@@ -10,8 +9,15 @@ PLAIN_SHARE = 0.28
 
 def _soft_noise(rng: np.random.Generator, size: int, cells: int, channels: int = 1) -> np.ndarray:
     """(size, size[, channels]) float32, smooth random patches with zero mean and about unit spread."""
-    grid = rng.standard_normal((cells + 3, cells + 3, channels)).astype(np.float32)
+    grid = rng.standard_normal((cells + 3, cells + 3, channels), np.float32)
     return cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC)
+
+
+def _smoothed(noise: np.ndarray, along: float, across: float) -> np.ndarray:
+    """Blurred by so many cells along y and x, round the edges as if it repeated."""
+    rows, columns = (np.arange(-24, cells + 24) % cells for cells in noise.shape)
+    blurred = cv2.GaussianBlur(noise[rows][:, columns], (0, 0), across, sigmaY=along)
+    return np.ascontiguousarray(blurred[24:-24, 24:-24])
 
 
 def skin_grain(rng: np.random.Generator, cells: int = 64) -> np.ndarray:
@@ -19,11 +25,11 @@ def skin_grain(rng: np.random.Generator, cells: int = 64) -> np.ndarray:
 
     Patches of redder and paler skin in about [-0.5, 0.5], then the slopes of fine wrinkles along the hand's x and y.
     """
-    patches = gaussian_filter(rng.standard_normal((cells, cells)).astype(np.float32), 6.0, mode="wrap")
-    speckle = gaussian_filter(rng.standard_normal((cells, cells)).astype(np.float32), 1.3, mode="wrap")
+    patches = _smoothed(rng.standard_normal((cells, cells), np.float32), 6.0, 6.0)
+    speckle = _smoothed(rng.standard_normal((cells, cells), np.float32), 1.3, 1.3)
     tone = 0.20 * patches / patches.std() + 0.09 * speckle / speckle.std()
     across, along = rng.uniform(0.7, 2.2, 2)
-    relief = gaussian_filter(rng.standard_normal((cells, cells)).astype(np.float32), (along, across), mode="wrap")
+    relief = _smoothed(rng.standard_normal((cells, cells), np.float32), along, across)
     slope_x, slope_y = relief - np.roll(relief, 1, 1), relief - np.roll(relief, 1, 0)
     depth = rng.uniform(0.01, 0.11) / np.sqrt((slope_x**2 + slope_y**2).mean())
     return np.stack([tone, slope_x * depth, slope_y * depth]).astype(np.float32)
@@ -33,10 +39,13 @@ def plain(rng: np.random.Generator, size: int) -> np.ndarray:
     """(size, size, 3) linear RGB of a wall with a gradient of light across it."""
     value = rng.beta(1.6, 1.3)
     colour = value**2.2 * (1 + rng.uniform(0.0, 0.3) * rng.uniform(-1, 1, 3))
-    y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size - 0.5
-    slope = rng.normal(0.0, 0.35, 2)
-    light = np.clip(1 + slope[0] * x + slope[1] * y + 0.05 * rng.random() * _soft_noise(rng, size, 4), 0.2, 2.0)
-    return np.clip(light[..., None] * colour, 0.0, 1.0).astype(np.float32)
+    at = np.arange(size, dtype=np.float32) / np.float32(size) - np.float32(0.5)
+    slope = rng.normal(0.0, 0.35, 2).astype(np.float32)
+    light = _soft_noise(rng, size, 4)
+    light *= np.float32(0.05 * rng.random())
+    light += slope[0] * at + (1 + slope[1] * at)[:, None]
+    np.clip(light, 0.2, 2.0, out=light)
+    return np.minimum(light[..., None] * colour.astype(np.float32), np.float32(1.0))
 
 
 def room(rng: np.random.Generator, size: int) -> np.ndarray:

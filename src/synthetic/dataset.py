@@ -5,7 +5,7 @@ workers and interruptions change nothing. On one machine images are equal to the
 round an elementary function's last bit differently, which can move a few pixels by a grey level or two.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -81,11 +81,11 @@ def _picture(spec: RenderedSpec, what: int, index: int, person: Signer, pose: Po
     # Pose, scene, background and sensor draw from their own streams: changing one leaves the others as they were.
     scene, behind, sensor = (generator(spec.seed, what, index, part) for part in (1, 2, 3))
     background, segmented = draw_background(behind, size)
-    camera, lighting = draw_camera(scene, segmented), draw_lighting(scene)
+    (camera, arm), lighting = draw_camera(scene, segmented), draw_lighting(scene)
     sleeve = scene.beta(1.0, 2.0) * np.clip(1 + scene.normal(0.0, 0.35, 3), 0.2, 2.0)
-    rendering = render(
-        pose, person.proportions, person.skin, camera, lighting, size, np.clip(sleeve, 0, 1), skin_grain(scene)
-    )
+    arm = replace(arm, sleeve_rgb=tuple(np.clip(sleeve, 0, 1).tolist()))
+    grain = skin_grain(scene)
+    rendering = render(pose, person.proportions, person.skin, camera, lighting, size, arm=arm, grain=grain)
     image = expose(compose(rendering, background), rendering, segmented, sensor)
     return RenderedSample(
         image=image,

@@ -1,47 +1,20 @@
-"""Which of the surfaces that rays met are seen, and what their depths say about shadows and folds."""
+"""What the depths of the surfaces that rays met say about shadows and folds."""
 
 import cv2
 import numpy as np
 
-from src.synthetic.flesh import NUM_GROUPS
-from src.synthetic.tracing import Hits
-
-_FAR = np.float32(1e6)
-
-
-def nearest(hits: Hits, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Per pixel: the nearest ray that covers it at all, the nearest that covers it fully, and the latter's depth."""
-    front = np.full((size, size), -1, np.int64)
-    solid = np.full((size, size), -1, np.int64)
-    front_depth = np.full((size, size), _FAR, np.float32)
-    solid_depth = np.full((size, size), _FAR, np.float32)
-    index = np.arange(hits.depth.size).reshape(hits.depth.shape)
-    for group in range(NUM_GROUPS):
-        of_group = hits.group == group
-        if not of_group.any():
-            continue
-        depth, coverage = hits.depth[of_group].ravel(), hits.coverage[of_group].ravel()
-        column, row, rays = hits.column[of_group].ravel(), hits.row[of_group].ravel(), index[of_group].ravel()
-        for least, best, chosen in ((0.02, front_depth, front), (0.5, solid_depth, solid)):
-            keep = coverage > least
-            r, c, d = row[keep], column[keep], depth[keep]
-            nearer = d < best[r, c]
-            r, c = r[nearer], c[nearer]
-            best[r, c] = d[nearer]
-            chosen[r, c] = rays[keep][nearer]
-    return front, solid, solid_depth
-
+from src.synthetic.compiled.marching import FAR as _FAR
 
 def shadow(depth: np.ndarray, key: np.ndarray, px_per_mm: float) -> np.ndarray:
-    """(size, size) in [0, 1]: the key light that other parts of the hand take away, found in the depth map."""
-    size = depth.shape[0]
+    """(height, width) in [0, 1]: the key light that other parts of the hand take away, found in the depth map."""
+    height, width = depth.shape
     light = np.zeros_like(depth)
     flat = np.hypot(key[0], key[1])
     reach_mm = 46.0
     steps = 9
     pad = int(reach_mm * px_per_mm) + 3
-    padded = np.full((size + 2 * pad, size + 2 * pad), _FAR, np.float32)
-    padded[pad : pad + size, pad : pad + size] = depth
+    padded = np.full((height + 2 * pad, width + 2 * pad), _FAR, np.float32)
+    padded[pad : pad + height, pad : pad + width] = depth
     for step in range(1, steps + 1):
         along = reach_mm * (step / steps) ** 1.5 / max(flat, 0.35)
         along = min(along, reach_mm)
@@ -49,7 +22,7 @@ def shadow(depth: np.ndarray, key: np.ndarray, px_per_mm: float) -> np.ndarray:
         sy = round(-key[1] * along * px_per_mm)
         if sx == 0 and sy == 0:
             continue
-        other = padded[pad + sy : pad + sy + size, pad + sx : pad + sx + size]
+        other = padded[pad + sy : pad + sy + height, pad + sx : pad + sx + width]
         ahead = depth - np.float32(key[2] * along) - other
         blocked = np.clip((ahead - 1.0) / 3.0, 0.0, 1.0) * (ahead < 55.0)
         np.maximum(light, blocked, out=light)
@@ -57,7 +30,7 @@ def shadow(depth: np.ndarray, key: np.ndarray, px_per_mm: float) -> np.ndarray:
 
 
 def occlusion(depth: np.ndarray, px_per_mm: float) -> np.ndarray:
-    """(size, size) in [0, 1]: how deep a pixel lies in a fold.
+    """(height, width) in [0, 1]: how deep a pixel lies in a fold.
 
     The depth map against its own blur, as in Luft, Colditz & Deussen, "Image enhancement by unsharp masking the depth
     buffer", SIGGRAPH 2006, at two sizes.
