@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+from src.synthetic.compiled.patterns import slopes, smoothed
+
 BLACK_SHARE = 0.36
 PLAIN_SHARE = 0.28
 
@@ -13,26 +15,15 @@ def _soft_noise(rng: np.random.Generator, size: int, cells: int, channels: int =
     return cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC)
 
 
-def _smoothed(noise: np.ndarray, along: float, across: float) -> np.ndarray:
-    """Blurred by so many cells along y and x, round the edges as if it repeated."""
-    rows, columns = (np.arange(-24, cells + 24) % cells for cells in noise.shape)
-    blurred = cv2.GaussianBlur(noise[rows][:, columns], (0, 0), across, sigmaY=along)
-    return np.ascontiguousarray(blurred[24:-24, 24:-24])
-
-
 def skin_grain(rng: np.random.Generator, cells: int = 64) -> np.ndarray:
     """(3, cells, cells) float32 pattern of skin, a millimetre a cell, repeating without a seam.
 
     Patches of redder and paler skin in about [-0.5, 0.5], then the slopes of fine wrinkles along the hand's x and y.
     """
-    patches = _smoothed(rng.standard_normal((cells, cells), np.float32), 6.0, 6.0)
-    speckle = _smoothed(rng.standard_normal((cells, cells), np.float32), 1.3, 1.3)
-    tone = 0.20 * patches / patches.std() + 0.09 * speckle / speckle.std()
+    patches, speckle, relief = rng.standard_normal((3, cells, cells), np.float32)
+    tone = np.float32(0.20) * smoothed(patches, 6.0, 6.0) + np.float32(0.09) * smoothed(speckle, 1.3, 1.3)
     across, along = rng.uniform(0.7, 2.2, 2)
-    relief = _smoothed(rng.standard_normal((cells, cells), np.float32), along, across)
-    slope_x, slope_y = relief - np.roll(relief, 1, 1), relief - np.roll(relief, 1, 0)
-    depth = rng.uniform(0.01, 0.11) / np.sqrt((slope_x**2 + slope_y**2).mean())
-    return np.stack([tone, slope_x * depth, slope_y * depth]).astype(np.float32)
+    return np.stack([tone, *slopes(smoothed(relief, along, across), rng.uniform(0.01, 0.11))])
 
 
 def plain(rng: np.random.Generator, size: int) -> np.ndarray:
@@ -58,7 +49,7 @@ def room(rng: np.random.Generator, size: int) -> np.ndarray:
         extent = size * rng.lognormal(-1.7, 0.7, 2)
         what = rng.random()
         if what < 0.5:
-            angle = rng.choice([0.0, 0.0, rng.uniform(0, 180)])
+            angle = rng.uniform(0, 180) if rng.random() < 1 / 3 else 0.0
             corners = cv2.boxPoints((tuple(map(float, centre)), tuple(map(float, 2 * extent)), float(angle)))
             cv2.fillConvexPoly(canvas, np.rint(corners).astype(np.int32), colour)
         elif what < 0.75:
@@ -71,7 +62,7 @@ def room(rng: np.random.Generator, size: int) -> np.ndarray:
     if rng.random() < 0.35:
         texture = 1 + rng.uniform(0.05, 0.4) * _soft_noise(rng, size, int(rng.integers(8, 48)))
         canvas *= np.clip(texture, 0.2, 2.0)[..., None]
-    sigma = size * rng.choice([0.0, rng.uniform(0.004, 0.05)], p=[0.25, 0.75])
+    sigma = size * rng.uniform(0.004, 0.05) if rng.random() < 0.75 else 0.0
     if sigma > 0.3:
         canvas = cv2.GaussianBlur(canvas, (0, 0), float(sigma))
     return np.clip(canvas, 0.0, 1.0)

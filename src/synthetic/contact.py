@@ -6,6 +6,7 @@ with everything else, and the distance from the handshape's own angles as residu
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -78,6 +79,13 @@ def thumb_overlap(skeleton: Skeleton, proportions: Proportions, around: tuple[in
     return out
 
 
+@lru_cache(maxsize=512)
+def _tables(contacts: tuple[Contact, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """`spots` and `gaps` of `settle`."""
+    spots = np.array([(_numbers(each.first), _numbers(each.second)) for each in contacts], float).reshape(-1, 2, 4)
+    return spots, np.array([(each.gap_mm, each.weight) for each in contacts], float).reshape(-1, 2)
+
+
 def meet(
     angles: np.ndarray,
     free: tuple[int, ...],
@@ -99,8 +107,6 @@ def meet(
     Returns:
         (22,) radians within the joints' limits.
     """
-    spots = np.array([(_numbers(each.first), _numbers(each.second)) for each in contacts], float).reshape(-1, 2, 4)
-    gaps = np.array([(each.gap_mm, each.weight) for each in contacts], float).reshape(-1, 2)
     bones = (proportions.bases_mm, proportions.lengths_mm, proportions.radii_mm)
     hand = (*bones, float(proportions.size), float(proportions.girth))
-    return settle(angles, np.array(free, np.int64), ANGLE_LIMITS, spots, gaps, hand, _firmness(around), rounds)
+    return settle(angles, np.array(free, np.int64), ANGLE_LIMITS, *_tables(contacts), hand, _firmness(around), rounds)
