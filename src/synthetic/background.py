@@ -9,10 +9,10 @@ BLACK_SHARE = 0.36
 PLAIN_SHARE = 0.28
 
 
-def _soft_noise(rng: np.random.Generator, size: int, cells: int, channels: int = 1) -> np.ndarray:
-    """(size, size[, channels]) float32, smooth random patches with zero mean and about unit spread."""
-    grid = rng.standard_normal((cells + 3, cells + 3, channels), np.float32)
-    return cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC)
+def soft_noise(rng: np.random.Generator, height: int, width: int, cells: int) -> np.ndarray:
+    """(height, width) float32, smooth random patches with zero mean and about unit spread."""
+    grid = rng.standard_normal((cells + 3, cells + 3), np.float32)
+    return cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
 def skin_grain(rng: np.random.Generator, cells: int = 64) -> np.ndarray:
@@ -32,7 +32,7 @@ def plain(rng: np.random.Generator, size: int) -> np.ndarray:
     colour = value**2.2 * (1 + rng.uniform(0.0, 0.3) * rng.uniform(-1, 1, 3))
     at = np.arange(size, dtype=np.float32) / np.float32(size) - np.float32(0.5)
     slope = rng.normal(0.0, 0.35, 2).astype(np.float32)
-    light = _soft_noise(rng, size, 4)
+    light = soft_noise(rng, size, size, 4)
     light *= np.float32(0.05 * rng.random())
     light += slope[0] * at + (1 + slope[1] * at)[:, None]
     np.clip(light, 0.2, 2.0, out=light)
@@ -60,7 +60,7 @@ def room(rng: np.random.Generator, size: int) -> np.ndarray:
             width = int(rng.integers(1, max(2, size // 14)))
             cv2.line(canvas, (int(centre[0]), int(centre[1])), (int(other[0]), int(other[1])), colour, width)
     if rng.random() < 0.35:
-        texture = 1 + rng.uniform(0.05, 0.4) * _soft_noise(rng, size, int(rng.integers(8, 48)))
+        texture = 1 + rng.uniform(0.05, 0.4) * soft_noise(rng, size, size, int(rng.integers(8, 48)))
         canvas *= np.clip(texture, 0.2, 2.0)[..., None]
     sigma = size * rng.uniform(0.004, 0.05) if rng.random() < 0.75 else 0.0
     if sigma > 0.3:

@@ -12,8 +12,8 @@ import numpy as np
 
 from src.signs.labels import SIGNS
 from src.synthetic.background import draw_background, skin_grain
-from src.synthetic.handshapes import sign_pose
 from src.synthetic.photograph import compose, draw_camera, draw_lighting, expose
+from src.synthetic.posing import sign_pose
 from src.synthetic.random_poses import random_pose
 from src.synthetic.render import render
 from src.synthetic.signer import Signer, draw_signer
@@ -71,7 +71,8 @@ def _check(spec: RenderedSpec, index: int) -> None:
         raise IndexError(f"image {index} of a set of {spec.images}")
 
 
-def _seen_mm(pose: Pose, proportions: Proportions) -> np.ndarray:
+def seen_mm(pose: Pose, proportions: Proportions) -> np.ndarray:
+    """(21, 3) float32 mm, the keypoints as the viewer sees them: x right, y down, z away."""
     joints = (forward(pose.angles, proportions).joints[:, None, :] * pose.rotation).sum(-1)
     return (joints * ((-1 if pose.mirrored else 1), -1, -1)).astype(np.float32)
 
@@ -94,7 +95,7 @@ def _picture(spec: RenderedSpec, what: int, index: int, person: Signer, pose: Po
         keypoints_px=rendering.keypoints_px,
         visible=rendering.visible,
         joint_angles=pose.angles.astype(np.float32),
-        joints_mm=_seen_mm(pose, person.proportions),
+        joints_mm=seen_mm(pose, person.proportions),
         left_handed=pose.mirrored,
         box=tuple(rendering.box.tolist()),
         mask=np.ascontiguousarray(rendering.skin),

@@ -14,8 +14,10 @@ from src.synthetic.skeleton import MEAN_BASES_MM, WRIST_ABDUCTION, WRIST_FLEXION
 
 # Skin is what belongs to the groups below the sleeve's; what is worn are rings and watches.
 PALM_GROUP, SLEEVE_GROUP, WORN_GROUP = 5, 6, 7
+# Of the person behind it.
+FACE_GROUP, HAIR_GROUP, TORSO_GROUP = 8, 9, 10
 # Distance over which two cones of one group flow into each other.
-BLEND_MM = np.array([1.5, 1.1, 1.1, 1.1, 1.0, 3.6, 4.0, 0.6])
+BLEND_MM = np.array([1.5, 1.1, 1.1, 1.1, 1.0, 3.6, 4.0, 0.6, 7.0, 7.0, 14.0])
 
 # A whole forearm, longer than most pictures show.
 FOREARM_MM = 330.0

@@ -28,6 +28,19 @@ def occlusion(depth: np.ndarray, px_per_mm: float) -> np.ndarray:
     level = np.where(known, depth, depth[known].max() + np.float32(15.0))
     total = np.zeros_like(depth)
     for sigma_mm, share in ((1.8, 0.2), (4.0, 0.11), (11.0, 0.055)):
-        mean = cv2.GaussianBlur(level, (0, 0), max(0.8, sigma_mm * px_per_mm))
+        mean = _blurred(level, max(0.8, sigma_mm * px_per_mm))
         total += np.clip((depth - mean) * np.float32(share), 0.0, 0.75) * known
     return np.clip(total, 0.0, 0.95)
+
+
+def _blurred(level: np.ndarray, sigma: float) -> np.ndarray:
+    """`level` blurred by so many pixels; a wide blur is found on a smaller copy."""
+    height, width = level.shape
+    shrink = 1
+    while sigma / shrink > 4.0 and min(height, width) // (2 * shrink) >= 8:
+        shrink *= 2
+    if shrink == 1:
+        return cv2.GaussianBlur(level, (0, 0), sigma)
+    small = cv2.resize(level, (width // shrink, height // shrink), interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), sigma / shrink)
+    return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)

@@ -9,7 +9,7 @@ from src.synthetic.flesh import Arm
 from src.synthetic.render import Rendering
 from src.synthetic.shading import Lighting
 
-_NOTHING_CUT, _NO_NOISE = np.zeros((0, 0), np.float32), np.zeros((0, 0, 0), np.float32)
+NOTHING_CUT, NO_NOISE = np.zeros((0, 0), np.float32), np.zeros((0, 0, 0), np.float32)
 
 
 def draw_camera(rng: np.random.Generator, segmented: bool) -> tuple[Camera, Arm]:
@@ -76,7 +76,7 @@ def expose(light: np.ndarray, rendering: Rendering, segmented: bool, rng: np.ran
     if blur > 0.3:
         picture = cv2.GaussianBlur(picture, (0, 0), float(blur))
     if rng.random() < 0.08:
-        picture = _shaken(picture, scale, rng)
+        picture = cv2.filter2D(picture, -1, streak(rng, rng.uniform(2, 6) * scale))
     picture = to_srgb(picture)
     soft, amount = picture, 0.0
     if rng.random() < 0.6:
@@ -85,25 +85,26 @@ def expose(light: np.ndarray, rendering: Rendering, segmented: bool, rng: np.ran
         soft = cv2.GaussianBlur(picture, (0, 0), float(radius))
     contrast, pivot = rng.uniform(0.85, 1.45), rng.uniform(0.4, 0.6)
     # Black stays black, whatever the exposure is.
-    cut = _cut_out(rendering.alpha, scale, rng) if segmented else _NOTHING_CUT
-    noise = _NO_NOISE
+    cut = _cut_out(rendering.alpha, scale, rng) if segmented else NOTHING_CUT
+    noise = NO_NOISE
     if rng.random() < 0.6:
         noise = rng.standard_normal(light.shape, np.float32) * np.float32(rng.uniform(0.0, 0.03))
     numbers = (np.float32(amount), np.float32(contrast), np.float32(pivot))
     image = quantised(picture, soft, *numbers, cut, noise, np.float32(segmented))
     if rng.random() < 0.85:
-        image = _compressed(image, int(rng.integers(38, 96)))
+        image = compressed(image, int(rng.integers(38, 96)))
     return np.ascontiguousarray(image)
 
 
-def _shaken(picture: np.ndarray, scale: float, rng: np.random.Generator) -> np.ndarray:
-    """Blurred along a line, by a camera or hand that moved."""
-    length = int(rng.integers(2, 6) * scale) | 1
+def streak(rng: np.random.Generator, length_px: float) -> np.ndarray:
+    """(n, n) float32 kernel of a movement over about so many pixels."""
+    length = max(3, int(length_px)) | 1
     line = np.zeros((length, length), np.float32)
-    line[length // 2] = 1.0 / length
-    turn = cv2.getRotationMatrix2D((length / 2 - 0.5, length / 2 - 0.5), float(rng.uniform(0, 180)), 1.0)
+    line[length // 2] = 1.0
+    middle = length / 2 - 0.5
+    turn = cv2.getRotationMatrix2D((middle, middle), float(rng.uniform(0, 180)), 1.0)
     kernel: np.ndarray = np.asarray(cv2.warpAffine(line, turn, (length, length)), np.float32)
-    return cv2.filter2D(picture, -1, kernel / max(float(kernel.sum()), 1e-3))
+    return kernel / max(float(kernel.sum()), 1e-3)
 
 
 def _cut_out(alpha: np.ndarray, scale: float, rng: np.random.Generator) -> np.ndarray:
@@ -115,7 +116,7 @@ def _cut_out(alpha: np.ndarray, scale: float, rng: np.random.Generator) -> np.nd
     return cv2.GaussianBlur((cut | inside).astype(np.float32), (0, 0), 0.5 * scale)
 
 
-def _compressed(image: np.ndarray, quality: int) -> np.ndarray:
+def compressed(image: np.ndarray, quality: int) -> np.ndarray:
     """After a JPEG of this quality, 0 to 100."""
     _, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     read = cv2.imdecode(data, cv2.IMREAD_COLOR)

@@ -24,6 +24,7 @@ class Rendering:
         keypoints_px: (21, 2) float32 x, y; the centre of the first pixel is (0, 0).
         visible: (21,) bool: inside the picture and not behind another part of the hand.
         box: (4,) float32 x0, y0, x1, y1 of the hand without the arm, clipped to the picture.
+        focal_px, centre_px: the pinhole that saw it, before a left hand was mirrored.
     """
 
     rgb: np.ndarray
@@ -33,6 +34,8 @@ class Rendering:
     keypoints_px: np.ndarray
     visible: np.ndarray
     box: np.ndarray
+    focal_px: float
+    centre_px: np.ndarray
 
 
 def render(
@@ -69,7 +72,8 @@ def render(
         keypoints = keypoints * (-1, 1) + (width - 1, 0)
         box = np.array([width - 1 - box[2], box[1], width - 1 - box[0], box[3]], np.float32)
     skin_seen = (group >= 0) & (group < SLEEVE_GROUP)
-    return Rendering(rgb, alpha, skin_seen, group, keypoints.astype(np.float32), visible, box)
+    points = keypoints.astype(np.float32)
+    return Rendering(rgb, alpha, skin_seen, group, points, visible, box, view.focal_px, view.centre_px)
 
 
 def _visible(view: View, keypoints: np.ndarray, depth: np.ndarray, group: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from src.synthetic.camera import View
+from src.synthetic.compiled.marching import FAR
 from src.synthetic.compiled.painting import paint
 from src.synthetic.flesh import SLEEVE_GROUP
 from src.synthetic.layers import occlusion, shadow
@@ -59,6 +60,19 @@ def _packed(lighting: Lighting) -> np.ndarray:
     return np.stack([np.asarray(row) for row in rows]).astype(np.float32)
 
 
+def _shadows(depth: np.ndarray, key: np.ndarray, px_per_mm: float) -> tuple[np.ndarray, np.ndarray]:
+    """Shadows and folds, (height, width) each, looked for where there is something."""
+    known = depth < FAR
+    rows, columns = np.flatnonzero(known.any(1)), np.flatnonzero(known.any(0))
+    dark, folds = np.zeros_like(depth), np.zeros_like(depth)
+    if len(rows):
+        margin = int(12 * px_per_mm) + 4
+        part = tuple(slice(max(0, each[0] - margin), each[-1] + margin + 1) for each in (rows, columns))
+        there = np.ascontiguousarray(depth[part])
+        dark[part], folds[part] = shadow(there, key, px_per_mm), occlusion(there, px_per_mm)
+    return dark, folds
+
+
 def shade(
     view: View,
     traced: Traced,
@@ -84,7 +98,7 @@ def shade(
     """
     flesh = view.flesh
     px_per_mm = view.focal_px / view.distance_mm
-    dark, folds = shadow(traced.depth, lighting.key, px_per_mm), occlusion(traced.depth, px_per_mm)
+    dark, folds = _shadows(traced.depth, lighting.key, px_per_mm)
     lines_mm = 0.8 + 0.35 / px_per_mm
     rows = (*view.to_camera, view.middle, (view.distance_mm, size, lines_mm**2))
     colours = _NO_SKIN

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from src.synthetic.camera import View
-from src.synthetic.compiled.marching import FAR, TILE_PX, march, tile_lists
+from src.synthetic.compiled.marching import TILE_PX, march, tile_lists
 from src.synthetic.flesh import BLEND_MM
 
 # A surface nearer than this share of a pixel is met.
@@ -84,6 +84,3 @@ def trace(view: View, height: int, width: int) -> Traced:
     thin = cover <= 0.5
     depth, group = np.where(thin, behind, front), np.where(thin, groups[1], groups[0])
     return Traced(layers, (first, cone), table, pinhole, depth, group)
-
-
-__all__ = ["FAR", "Traced", "trace"]

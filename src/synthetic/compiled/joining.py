@@ -74,9 +74,7 @@ def bones(
 
 
 @compiled
-def many_bones(
-    angles: np.ndarray, bases: np.ndarray, lengths: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def many_bones(angles: np.ndarray, bases: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The same for (poses, 22): (poses, 21, 3) and twice (poses, 5, 3, 3)."""
     joints = np.empty((len(angles), 21, 3))
     directions, dorsals = np.empty((len(angles), 5, 3, 3)), np.empty((len(angles), 5, 3, 3))
@@ -118,7 +116,13 @@ def spot(
 
 @compiled
 def overlaps(
-    joints: np.ndarray, bases: np.ndarray, radii: np.ndarray, size: float, girth: float, firm: np.ndarray, out: np.ndarray
+    joints: np.ndarray,
+    bases: np.ndarray,
+    radii: np.ndarray,
+    size: float,
+    girth: float,
+    firm: np.ndarray,
+    out: np.ndarray,
 ) -> None:
     """Write the (288,) mm by which balls of the thumb's two free bones reach into those of the fingers and the palm.
 
