@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from src.synthetic.flesh import FOREARM, SLEEVE_GROUP, Arm, Flesh, flesh_of
+from src.synthetic.compiled.painting import FOREARM
+from src.synthetic.flesh import SLEEVE_GROUP, Arm, Flesh, flesh_of
 from src.synthetic.skeleton import Pose, Proportions, forward
 
 

@@ -51,7 +51,7 @@ def filmed(light: np.ndarray, hand: np.ndarray, rng: np.random.Generator) -> np.
     contrast, pivot = rng.uniform(0.75, 1.35), rng.uniform(0.4, 0.6)
     strength = rng.uniform(0.0, 0.07 if 0.12 <= mood < 0.3 else 0.025)
     # Cameras smooth their noise, so its grains are larger than pixels, and it has colour.
-    grain = NO_NOISE
+    grain: np.ndarray = NO_NOISE
     if strength > 0.004:
         share = rng.uniform(0.4, 1.0)
         size = int(height * share), int(width * share), 3

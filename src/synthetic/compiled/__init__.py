@@ -9,11 +9,14 @@ import hashlib
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from numba import config, njit
+import numba
 
 F = TypeVar("F", bound=Callable[..., object])
+_CONFIG: Any = numba.config
+# One float32 or float64: what numba's functions take and give, for which numpy's own types are too narrow.
+Number = Any
 
 
 @cache
@@ -28,7 +31,7 @@ def _places() -> list[str]:
 
 
 def _tries() -> Iterator[tuple[str, bool]]:
-    own: str = config.CACHE_DIR
+    own: str = _CONFIG.CACHE_DIR
     if own:
         yield own, True
     for place in _places():
@@ -38,13 +41,14 @@ def _tries() -> Iterator[tuple[str, bool]]:
 
 def compiled(function: F) -> F:
     """The function as machine code. Where no folder can be written to, it is compiled in every process anew."""
-    own = config.CACHE_DIR
+    own = _CONFIG.CACHE_DIR
     for place, kept in _tries():
-        config.CACHE_DIR = place
+        _CONFIG.CACHE_DIR = place
         try:
-            return njit(function, cache=kept, fastmath=False, error_model="numpy")
+            machine: F = numba.njit(function, cache=kept, fastmath=False, error_model="numpy")
+            return machine
         except (RuntimeError, OSError):
             continue  # nothing can be written there
         finally:
-            config.CACHE_DIR = own
+            _CONFIG.CACHE_DIR = own
     raise AssertionError("njit without a cache always returns")

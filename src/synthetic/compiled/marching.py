@@ -2,13 +2,13 @@
 
 Each group of rounded cones is one implicit surface, the smooth minimum of its cones' distances (the exponential form of
 Quilez, "Smooth minimum", 2013), found along each pixel's ray by sphere tracing (Hart, "Sphere tracing", The Visual
-Computer 12, 1996). The picture is cut into small tiles, a tile keeps the cones whose outline comes near it, and its rays
-walk side by side.
+Computer 12, 1996). The picture is cut into small tiles, a tile keeps the cones whose outline comes near it, and its
+rays walk side by side.
 """
 
 import numpy as np
 
-from src.synthetic.compiled import compiled
+from src.synthetic.compiled import Number, compiled
 from src.synthetic.compiled.floats import ONE, TWO, ZERO, exp2, log
 
 TILE_PX = 4
@@ -91,8 +91,8 @@ def _layer(
     cover: np.ndarray,
     y: int,
     x: int,
-    t: float,
-    coverage: float,
+    t: Number,
+    coverage: Number,
     group: int,
 ) -> None:
     """Sort a surface into a pixel's two layers: the nearest one, and the nearest solid one behind it."""
@@ -117,7 +117,7 @@ def march(
     group_of: np.ndarray,
     blends: np.ndarray,
     pinhole: np.ndarray,
-    close_mm: float,
+    close_mm: Number,
     height: int,
     width: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -133,8 +133,9 @@ def march(
         height, width: of the picture.
 
     Returns:
-        front, behind: (height, width) float32 mm along the ray, `FAR` where there is nothing; groups: (2, height, width)
-        int8, -1 where there is nothing; cover: (height, width) float32 in [0, 1], of the front.
+        front, behind: (height, width) float32 mm along the ray, `FAR` where there is nothing.
+        groups: (2, height, width) int8 of both, -1 where there is nothing.
+        cover: (height, width) float32 in [0, 1], of the front.
     """
     columns = (width + TILE_PX - 1) // TILE_PX
     front = np.full((height, width), FAR, np.float32)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from src.synthetic.compiled import compiled
+from src.synthetic.compiled import Number, compiled
 from src.synthetic.compiled.floats import HALF, ONE, TWO, ZERO, clip01, exp, exp2
 from src.synthetic.compiled.marching import FAR, TILE_PX
 
@@ -14,14 +14,14 @@ PALM, PROXIMAL, MIDDLE_BONE, DISTAL, FOREARM, PLAIN = range(6)
 
 
 @compiled
-def smoothstep(low: float, high: float, x: float) -> float:
+def smoothstep(low: Number, high: Number, x: Number) -> Number:
     """0 below `low`, 1 above `high`, smooth between."""
     s = clip01((x - low) / (high - low))
     return s * s * (_THREE - TWO * s)
 
 
 @compiled
-def _skin(mix: np.ndarray, skin: np.ndarray, tone: float, lines: float, out: np.ndarray) -> None:
+def _skin(mix: np.ndarray, skin: np.ndarray, tone: Number, lines: Number, out: np.ndarray) -> None:
     """Reflectance of skin.
 
     Args:
@@ -50,7 +50,7 @@ def _skin(mix: np.ndarray, skin: np.ndarray, tone: float, lines: float, out: np.
 
 
 @compiled
-def _palm_line(x: float, y: float, lines: np.ndarray, width2: float) -> float:
+def _palm_line(x: Number, y: Number, lines: np.ndarray, width2: Number) -> Number:
     """1 on one of the palm's lines, (lines, 4) of start and step in mm, 0 away from it."""
     least = FAR
     for i in range(len(lines)):
@@ -63,7 +63,7 @@ def _palm_line(x: float, y: float, lines: np.ndarray, width2: float) -> float:
 
 @compiled
 def _lit(
-    normal: np.ndarray, colour: np.ndarray, light: np.ndarray, lit: float, fold: float, gloss: float, out: np.ndarray
+    normal: np.ndarray, colour: np.ndarray, light: np.ndarray, lit: Number, fold: Number, gloss: Number, out: np.ndarray
 ) -> None:
     """Colour (3,) of a surface under a lamp, its fill and the room's light.
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from src.synthetic.compiled import compiled
+from src.synthetic.compiled import Number, compiled
 from src.synthetic.compiled.floats import ONE, ZERO
 from src.synthetic.compiled.marching import FAR
 
@@ -12,7 +12,7 @@ _FLATTEST = 0.35
 
 
 @compiled
-def cast_shadows(depth: np.ndarray, key: np.ndarray, px_per_mm: float, reach_mm: float) -> np.ndarray:
+def cast_shadows(depth: np.ndarray, key: np.ndarray, px_per_mm: Number, reach_mm: Number) -> np.ndarray:
     """(height, width) float32 in [0, 1]: what stands between a surface and the lamp.
 
     Args:
@@ -45,7 +45,7 @@ def cast_shadows(depth: np.ndarray, key: np.ndarray, px_per_mm: float, reach_mm:
 
 
 @compiled
-def smoothed(noise: np.ndarray, along: float, across: float) -> np.ndarray:
+def smoothed(noise: np.ndarray, along: Number, across: Number) -> np.ndarray:
     """(cells, cells) float32 blurred by so many cells along y and x, as if it repeated, with unit spread about zero."""
     cells = len(noise)
     now = noise
@@ -83,7 +83,7 @@ def smoothed(noise: np.ndarray, along: float, across: float) -> np.ndarray:
 
 
 @compiled
-def slopes(relief: np.ndarray, depth: float) -> tuple[np.ndarray, np.ndarray]:
+def slopes(relief: np.ndarray, depth: Number) -> tuple[np.ndarray, np.ndarray]:
     """Slopes of a repeating relief (cells, cells) along x and y, of `depth` in the mean."""
     cells = len(relief)
     along_x, along_y = np.empty((cells, cells), np.float32), np.empty((cells, cells), np.float32)
