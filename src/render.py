@@ -28,7 +28,9 @@ class Arguments:
     images: int = Field(default=3600, ge=1, le=10_000_000, description="how many")
     signers: int = Field(default=100, ge=1, le=100_000, description="of how many people")
     size: int = Field(default=128, ge=16, le=4096, title="pixels", description="side of an image; height of a scene")
-    scenes: bool = Field(default=False, description="hands in rooms, as webcams see them, in frames of 4:3")
+    scenes: bool = Field(
+        default=False, title="true|false", description="hands in rooms, as webcams see them, in frames of 4:3"
+    )
     empty: int = Field(default=0, ge=0, le=10_000_000, description="scenes without a signing hand, in output/nothing")
     seed: int = Field(default=0, ge=0, le=2**31 - 1, description="which of all possible sets")
 

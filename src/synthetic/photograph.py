@@ -43,7 +43,9 @@ def draw_lighting(rng: np.random.Generator) -> Lighting:
 
 
 def compose(rendering: Rendering, background: np.ndarray) -> np.ndarray:
-    """(height, width, 3) float32 linear RGB: the hand over the background."""
+    """(height, width, 3) float32 linear RGB: the hand over the background, a picture or one colour (3,)."""
+    if background.ndim == 1:
+        background = np.full_like(rendering.rgb, background)
     return blend(rendering.rgb, rendering.alpha, background)
 
 

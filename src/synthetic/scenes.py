@@ -175,7 +175,7 @@ def _owner(
 
 def _over(rendering: Rendering, light: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The hand over what is behind it; some hands moved."""
-    rgb, alpha = np.ascontiguousarray(rendering.rgb), np.ascontiguousarray(rendering.alpha)
+    rgb, alpha = rendering.rgb, rendering.alpha
     if rng.random() < 0.18:
         height = light.shape[0]
         rgb, alpha = moved(rgb, alpha, streak(rng, height * rng.uniform(0.006, 0.04)))
@@ -218,7 +218,7 @@ def scene_sample(spec: RenderedSpec, index: int, width_px: int, height_px: int) 
         light = _add_blob(body, light, skin, stage, hand.focal_px)
     light = _over(hand, light, sensor)
     return RenderedSample(
-        image=filmed(light, np.ascontiguousarray(hand.alpha), sensor),
+        image=filmed(light, hand.alpha, sensor),
         label=label,
         signer=person.name,
         keypoints_px=hand.keypoints_px,
@@ -227,7 +227,7 @@ def scene_sample(spec: RenderedSpec, index: int, width_px: int, height_px: int) 
         joints_mm=seen_mm(pose, proportions),
         left_handed=pose.mirrored,
         box=tuple(hand.box.tolist()),
-        mask=np.ascontiguousarray(hand.skin),
+        mask=hand.skin,
     )
 
 
