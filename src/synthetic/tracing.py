@@ -9,7 +9,7 @@ from src.synthetic.compiled.marching import TILE_PX, march, tile_lists
 from src.synthetic.flesh import BLEND_MM
 
 # A surface nearer than this share of a pixel is met.
-_CLOSE_PX = 0.2
+_CLOSE_PX = 0.3
 # What begins this near to the lens is left out.
 _NEAR_MM = 40.0
 

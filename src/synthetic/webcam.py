@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from src.synthetic.background import noise
 from src.synthetic.compiled.developing import exposed, metered, quantised
 from src.synthetic.photograph import NO_NOISE, NOTHING_CUT, compressed, streak, to_srgb
 
@@ -55,7 +56,7 @@ def filmed(light: np.ndarray, hand: np.ndarray, rng: np.random.Generator) -> np.
     if strength > 0.004:
         share = rng.uniform(0.4, 1.0)
         size = int(height * share), int(width * share), 3
-        grain = np.float32(strength) * rng.standard_normal(size, np.float32)
+        grain = noise(rng, size, strength)
         grain = cv2.resize(grain, (width, height), interpolation=cv2.INTER_LINEAR)
     numbers = (np.float32(amount), np.float32(contrast), np.float32(pivot))
     image = quantised(picture, soft, *numbers, NOTHING_CUT, grain, np.float32(0.0))

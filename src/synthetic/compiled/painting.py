@@ -10,6 +10,8 @@ _F32 = np.float32
 _TINY, _NEAR_ZERO, _SMALL = _F32(1e-30), _F32(1e-3), _F32(1e-6)
 _THREE, _HALF_SOLID = _F32(3.0), _F32(0.5)
 _JOINT = _F32(11.0)
+# A cone that is further inside than its neighbours by seven blends shows no more; a joint's line ends that far from it.
+_FAINT, _LINE_ENDS = _F32(1e-3), _F32(0.3)
 PALM, PROXIMAL, MIDDLE_BONE, DISTAL, FOREARM, PLAIN = range(6)
 
 
@@ -185,6 +187,8 @@ def paint(
                     of, look = table[cone[i]], looks[cone[i]]
                     h = shares[i - begin]
                     weight = weights[i - begin] / max(total, _TINY)
+                    if weight < _FAINT:
+                        continue
                     along = h * of[8]
                     px, py, pz = t * rx - of[4] - along * of[0], t * ry - of[5] - along * of[1], ZERO
                     pz = t * rz - of[6] - along * of[2]
@@ -201,14 +205,13 @@ def paint(
                         mix[5] += weight
                     elif kind <= DISTAL:
                         # Joints sit at both ends of a bone; only fingers have lines there.
-                        low, high = h * _JOINT, (ONE - h) * _JOINT
-                        joint = exp(-low * low)
+                        if h < _LINE_ENDS:
+                            mix[1] += weight * exp(-h * h * _JOINT * _JOINT)
                         if kind == DISTAL:
                             mix[2] += weight
                             mix[3] += weight * h
-                        else:
-                            joint += exp(-high * high)
-                        mix[1] += weight * joint
+                        elif ONE - h < _LINE_ENDS:
+                            mix[1] += weight * exp(-(ONE - h) * (ONE - h) * _JOINT * _JOINT)
                         mix[4] += weight
                 norm = ONE / (np.sqrt(nx * nx + ny * ny + nz * nz) + _SMALL)
                 nx, ny, nz = nx * norm, ny * norm, nz * norm
