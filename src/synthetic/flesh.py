@@ -155,7 +155,7 @@ def _arm(angles: np.ndarray, proportions: Proportions, arm: Arm) -> list[Cone]:
     thick = proportions.size * proportions.girth
     hand = _hand_scale(proportions)
     to_elbow, across = forearm_axes(angles)
-    back = np.cross(to_elbow, across)
+    back = np.cross(across, to_elbow)
     reach = arm.forearm_mm / FOREARM_MM
     cones = []
     for side in (-1.0, 1.0):
@@ -200,13 +200,12 @@ def _worn(chains: np.ndarray, skeleton: Skeleton, angles: np.ndarray, proportion
     if arm.watch is not None:
         where_mm, strap, face = arm.watch
         to_elbow, across = forearm_axes(angles)
-        back = np.cross(to_elbow, across)
-        radius = (14.6 + 15.0 * where_mm / FOREARM_MM) * thick
-        for side in (-1.0, 0.0, 1.0):
-            at = to_elbow * where_mm + across * side * (13.5 + 8.0 * where_mm / FOREARM_MM) * hand[0]
-            cones.append(Cone(at - to_elbow * 3, at + to_elbow * 3, radius, radius, back, WORN_GROUP, PLAIN))
-            cones[-1] = cones[-1]._replace(plain=(*strap, 0.2))
-        at = to_elbow * where_mm + back * (radius - 9.0)
+        back = np.cross(across, to_elbow)
+        # The forearm's cones flow into one limb that is thicker than each of them.
+        radius = (16.6 + 17.0 * where_mm / FOREARM_MM) * thick
+        at, side = to_elbow * where_mm, across * (13.0 + 8.0 * where_mm / FOREARM_MM) * hand[0]
+        cones.append(Cone(at - side, at + side, radius, radius, back, WORN_GROUP, PLAIN, 2.5 * thick, (*strap, 0.2)))
+        at = at + back * (radius - 10.0)
         cones.append(Cone(at - across * 3, at + across * 3, 14.0, 14.0, back, WORN_GROUP, PLAIN, plain=(*face, 1.5)))
     return cones
 
