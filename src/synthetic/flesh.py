@@ -174,12 +174,13 @@ def _arm(angles: np.ndarray, proportions: Proportions, arm: Arm) -> list[Cone]:
         cones.append(Cone(end, shoulder, 34.0 * thick, 46.0 * thick, back, kind=FOREARM))
     cloth = (*arm.sleeve_rgb, 0.0)
     if arm.sleeve_mm is not None:
-        long = FOREARM_MM if arm.shoulder_mm is None else max(arm.forearm_mm - arm.sleeve_mm, 20.0)
+        # Wider than the arm in it all the way, to the elbow or out of the picture.
+        near = arm.sleeve_mm + 14.0
+        far = near + FOREARM_MM if arm.shoulder_mm is None else max(arm.forearm_mm, near + 20.0)
         for side in (-1.0, 0.0, 1.0):
-            cuff = to_elbow * (arm.sleeve_mm + 14.0) + across * side * 15.0 * hand[0]
-            far = to_elbow * (arm.sleeve_mm + long) + across * side * 27.0 * hand[0] * long / FOREARM_MM
-            radius_end = (22.0 + 19.0 * long / FOREARM_MM) * thick
-            cones.append(Cone(cuff, far, 22.0 * thick, radius_end, back, SLEEVE_GROUP, PLAIN, plain=cloth))
+            ends = [to_elbow * at + across * side * (14.0 + 10.0 * at / FOREARM_MM) * hand[0] for at in (near, far)]
+            radii = [(21.0 + 20.0 * at / FOREARM_MM) * thick for at in (near, far)]
+            cones.append(Cone(*ends, *radii, back, SLEEVE_GROUP, PLAIN, plain=cloth))
     if arm.shoulder_mm is not None:
         # A short sleeve covers the upper half of the upper arm.
         start = end if arm.sleeve_mm is not None else end + 0.4 * (shoulder - end)
