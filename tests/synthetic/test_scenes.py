@@ -1,6 +1,7 @@
 """Hands in rooms: the same everywhere, of any size, true in what they say about themselves, and rooms without one."""
 
 import csv
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from src.errors import UserError
 from src.render import main
 from src.signs.labels import SIGNS
+from src.synthetic import compiled
 from src.synthetic.dataset import RenderedSample, sample
 from src.synthetic.scenes import FILL_RANGE, empty_scene, scene_sample
 from src.synthetic.spec import RenderedSpec
@@ -131,11 +133,18 @@ def test_help_does_not_wait_for_the_compiler() -> None:
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
 
 
-def test_compiled_code_is_kept_where_it_can_be_and_works_where_it_cannot(tmp_path: Path) -> None:
-    code = (
-        "import numpy as np; from unittest import mock; from src.synthetic import compiled\n"
-        "with mock.patch.object(compiled, '_places', lambda: ['/proc/no/folder']):\n"
-        "    double = compiled.compiled(lambda x: x + x)\n"
-        "assert double(2.0) == 4.0"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
+def test_compiled_code_is_kept_in_a_folder_that_can_be_written_to(tmp_path: Path) -> None:
+    code = "import numpy as np; from src.synthetic.compiled.floats import exp; print(exp(np.float32(1)))"
+    place = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True, env=place)
+    assert float(done.stdout) == pytest.approx(np.e, rel=1e-6)
+    assert list(tmp_path.rglob("*.nbc"))
+
+
+def test_where_nothing_can_be_written_it_is_compiled_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "_kept", lambda: None)
+    assert compiled.compiled(_doubled)(2.0) == 4.0
+
+
+def _doubled(x: float) -> float:
+    return x + x
