@@ -180,7 +180,7 @@ def _arm(angles: np.ndarray, proportions: Proportions, arm: Arm) -> list[Cone]:
         for side in (-1.0, 0.0, 1.0):
             ends = [to_elbow * at + across * side * (14.0 + 10.0 * at / FOREARM_MM) * hand[0] for at in (near, far)]
             radii = [(21.0 + 20.0 * at / FOREARM_MM) * thick for at in (near, far)]
-            cones.append(Cone(*ends, *radii, back, SLEEVE_GROUP, PLAIN, plain=cloth))
+            cones.append(Cone(ends[0], ends[1], radii[0], radii[1], back, SLEEVE_GROUP, PLAIN, plain=cloth))
     if arm.shoulder_mm is not None:
         # A short sleeve covers the upper half of the upper arm.
         start = end if arm.sleeve_mm is not None else end + 0.4 * (shoulder - end)
