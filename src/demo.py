@@ -1,6 +1,7 @@
 """Try a network in the browser: `python -m src.demo`, then open the address that it prints.
 
-Hold a hand before the camera, or drop images and films. Without run= the network in the box reads. It is served to this machine alone and fetches nothing.
+Hold a hand before the camera, or drop images and films; without run= the network in the box reads. The page is served
+to this machine alone and fetches nothing.
 """
 
 from importlib.util import find_spec

@@ -2,9 +2,9 @@
 
 The file takes `images`, (batch, height, width, 3) uint8 RGB of any size, and gives `probabilities`, (batch, 36): how an
 image becomes a square and the calibrated temperature are inside, labels and figures in its metadata. It is written
-only if it answers as the run does (no probability off by more than 0.0001) on the run's own test images. Beside a network that
-reads found hands (datamodule.crop=hand) lies the finder, `<name>.finder.onnx`. Without run= the network in the box is
-copied out.
+only if it answers as the run does (no probability off by more than 0.0001) on the run's own test images. A network that
+reads found hands (datamodule.crop=hand) takes the square around the hand; the finder, `<name>.finder.onnx`, is written
+beside it. Without run= the network in the box is copied out.
 """
 
 from pathlib import Path

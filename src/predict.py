@@ -4,9 +4,9 @@
     python -m src.predict input=hello.mp4 signs=letters output=hello.json annotate=hello_read.mp4
     python -m src.predict run=<run folder or .onnx file> input=camera:0
 
-Without run= the network in the box reads. A network trained with datamodule.crop=hand is shown the hand that is found in
-the image, any other the whole of it. Images give a table. Videos and cameras give text: a sign held becomes a letter, a
-pause without one a space; a double letter needs the hand away in between.
+Without run= the network in the box reads. A network trained with datamodule.crop=hand is shown the hand that is found
+in the image, any other the whole of it. Images give a table. Videos and cameras give text: a sign held becomes a
+letter, a pause without one a space; a double letter needs the hand away in between.
 """
 
 from pathlib import Path

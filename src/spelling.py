@@ -1,8 +1,8 @@
 """Measure how well a network reads spelled words: `python -m src.spelling run=<run folder or .onnx file>`.
 
 Makes films of known words from single images (hands that change, drift, pause and leave between double letters), reads
-them as `python -m src.predict` does, and prints what it read and the character error rate at each speed. Without run= the
-network in the box reads films of rendered hands.
+them as `python -m src.predict` does, and prints what it read and the character error rate at each speed. Without run=
+the network in the box reads films of rendered hands.
 """
 
 from pathlib import Path
@@ -25,7 +25,7 @@ class Arguments(OfRuns):
     )
     hands: Literal["test", "rendered"] | None = Field(
         default=None,
-        description="a run's own test images, as for a run unless said, or rendered ones of a person that no run has seen",
+        description="a run's own test images, or rendered ones of a person that no run has seen; without run= rendered",
     )
     words: tuple[str, ...] = Field(default=_WORDS, description="what is spelled")
     speeds: tuple[Annotated[float, Field(ge=0.1, le=10)], ...] = Field(

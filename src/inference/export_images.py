@@ -24,7 +24,7 @@ class RealImages:
     """What the export is held against.
 
     Attributes:
-        images: RGB images `(height, width, 3) uint8`, of whatever sizes; squares around hands where the run reads those.
+        images: RGB images `(height, width, 3) uint8`, of any size; squares around hands where the run reads those.
         what: what they are, for the reader.
         test_squares, test_labels: the run's test set as the network sees it; None where it is not found.
         train_squares: some of its training set; None where it is not found.

@@ -25,7 +25,7 @@ VIDEO_EXTENSIONS = frozenset(
 )
 CAMERA = "camera:"
 BATCH_SIZE = 32
-# A hand is seldom less than an eighth of a picture: at twice this many pixels a side, it still fills the network's square.
+# A hand is seldom less than an eighth of a picture: with twice this many pixels a side, it still fills a square of 128.
 _FINDING_PX = 512
 
 

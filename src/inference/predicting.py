@@ -33,7 +33,7 @@ class Request:
         source: an image, folder, pattern, video or `camera:<number>`.
         output: .json or .csv file, or None.
         annotate: folder for images, film for a video or camera, or None.
-        crop: the part that is looked at; None for all of it, or of a camera its centre, if the network reads whole frames.
+        crop: the part that is looked at; None for all of it, but a camera's centre if the network reads whole frames.
         rate_hz: frames a second that are looked at.
         spelling: when a sign counts as a letter.
         limit_seconds: where a camera stops by itself, or None.

@@ -1,4 +1,4 @@
-"""From a frame to the square that a network reads: the whole frame, or the square around the hand that is found in it."""
+"""From a frame to the square that a network reads: the whole frame, or the part around the hand that is found in it."""
 
 from collections import deque
 from dataclasses import dataclass, replace
@@ -143,6 +143,6 @@ class Following:
 
 def placed(hand: Hand, scale: float, x: float, y: float) -> Hand:
     """The same hand in pixels of another picture: enlarged by `scale`, then moved by x and y."""
-    shift = (x, y, x, y)
-    box = tuple(scale * value + moved for value, moved in zip(hand.box, shift, strict=True))
+    left, top, right, bottom = (scale * value for value in hand.box)
+    box = (left + x, top + y, right + x, bottom + y)
     return replace(hand, box=box, joints=(scale * hand.joints + (x, y)).astype(np.float32))
