@@ -19,7 +19,7 @@ def about(crop: str = "hand", abstain_below: float | None = 0.5) -> About:
     return About("stand_in", SIZE_PX, "pad", 50, 1.0, abstain_below, None, crop=crop)
 
 
-def frame(*hands: tuple[str, int, int, int], height: int = 240, width: int = 320) -> np.ndarray:
+def picture(*hands: tuple[str, int, int, int], height: int = 240, width: int = 320) -> np.ndarray:
     """`(height, width, 3) uint8` with hands: a sign, x and y of the middle, and the side."""
     pixels = np.full((height, width, 3), BEHIND, np.uint8)
     for sign, x, y, side in hands:
