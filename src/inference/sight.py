@@ -1,14 +1,17 @@
 """From a frame to the square that a network reads: the whole frame, or the part around the hand that is found in it."""
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
+from src.data.hand_crop import find_in, hand_in
 from src.hands.finder import Follower, HandFinder
 from src.hands.hand import Hand, hand_square
 from src.inference.recognizer import Recognizer
+from src.sources.decoding import Decoded
 
 NO_HAND = "no hand"
 _BLANK_SIDE_PX = 16  # so small that a sensor's noise averages out
@@ -64,12 +67,27 @@ class Sight:
 
     def look(self, pixels: np.ndarray) -> Seen:
         """One still picture, `(height, width, 3) uint8` RGB of any size."""
-        if self.finder is None:
-            return Seen(self.recognizer.square(pixels))
-        hand = self.finder.find(pixels)
+        height, width = pixels.shape[:2]
+        return self.look_into(lambda needed_px: Decoded(pixels, "", width, height))[1]
+
+    def look_into(self, read: Callable[[int], Decoded]) -> tuple[Decoded, Seen]:
+        """One still picture, read with as many pixels as it takes, by the same steps as in training.
+
+        Args:
+            read: reads it; told `needed_px` of `src.sources.images.decode`.
+
+        Returns:
+            What was read, and what it shows; the hand in pixels of what was read.
+        """
+        about, finder = self.recognizer.about, self.finder
+        if finder is None:
+            frame = read(about.image_size_px)
+            return frame, Seen(self.recognizer.square(frame.pixels))
+        frame, hand = hand_in(read, lambda pixels: find_in(pixels, finder), about.image_size_px, about.crop_margin)
         if hand is None:
-            return Seen(None)
-        return Seen(self.square(pixels, hand), hand, others=self.sees_another(pixels, hand))
+            return frame, Seen(None)
+        others = self.sees_another(frame.pixels, hand)
+        return frame, Seen(self.square(frame.pixels, hand), hand, others=others)
 
     def following(self) -> "Following":
         """Looks at the frames of one film or camera, in their order."""
