@@ -82,9 +82,7 @@ def test_the_file_answers_as_the_run_for_every_shape(exported: Path, cnn_run: Pa
         np.testing.assert_allclose(answer(pixels), wanted, atol=1e-4, err_msg=str(shape))
 
 
-def test_a_mobilenet_is_exported_equal_and_in_half_the_room_with_weights_of_16_bits(
-    mobilenet_run: Path, tmp_path: Path
-) -> None:
+def test_a_mobilenet_is_exported_equal_and_half_as_large_in_16_bits(mobilenet_run: Path, tmp_path: Path) -> None:
     trained = RunRecognizer(mobilenet_run)
     graph = onnx_file.network_graph(trained.network, trained.about)
     model = onnx_file.whole_model(graph, trained.about, {})
@@ -93,7 +91,7 @@ def test_a_mobilenet_is_exported_equal_and_in_half_the_room_with_weights_of_16_b
     assert check_equal(trained, tmp_path / "model.onnx", real).largest < 1e-4
     small = onnx_file.whole_model(onnx_file.halved(graph), trained.about, {"precision": "fp16"})
     (tmp_path / "small.onnx").write_bytes(small.SerializeToString())
-    assert check_equal(trained, tmp_path / "small.onnx", real, HALVES_DIFFERENCE).largest < 1e-3
+    check_equal(trained, tmp_path / "small.onnx", real, HALVES_DIFFERENCE)  # raises where they differ
     assert (tmp_path / "small.onnx").stat().st_size < 0.6 * (tmp_path / "model.onnx").stat().st_size
 
 
