@@ -3,7 +3,7 @@
 import io
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -132,6 +132,12 @@ def whole_model(graph: onnx.ModelProto, about: About, extra: dict[str, Any]) -> 
         "notes": list(about.notes),
         **extra,
     }
+    describe(model, values)
+    return model
+
+
+def describe(model: onnx.ModelProto, values: Mapping[str, Any]) -> None:
+    """Make plain values the file's metadata, and nothing else; check the file."""
     _forget_where_it_was_made(model)
     onnx.helper.set_model_props(
         model,
@@ -141,7 +147,6 @@ def whole_model(graph: onnx.ModelProto, about: About, extra: dict[str, Any]) -> 
         },
     )
     onnx.checker.check_model(model)
-    return model
 
 
 def _forget_where_it_was_made(model: onnx.ModelProto) -> None:
