@@ -5,7 +5,7 @@ from typing import Any, Literal
 from src.errors import UserError
 from src.settings.options import Field, settings
 from src.signs.labels import DIGITS, LETTERS, SIGNS, sign_index
-from src.sources.catalog import check_source
+from src.sources.catalog import check_sources
 from src.sources.rendered import RenderedHands
 
 
@@ -20,12 +20,24 @@ class DatamoduleSettings:
     signs: str | tuple[str | int, ...] = Field(default="all", description="all, digits, letters or a list of signs")
     image_size_px: int = Field(default=128, ge=32, le=1024)
     fit: Literal["pad", "stretch", "crop"] = Field(default="pad", description="how a picture becomes a square")
+    crop: Literal["none", "hand"] = Field(default="none", description="whether the hand is found and cut out first")
+    crop_margin: float = Field(
+        default=1.5, ge=1, le=4, allow_inf_nan=False, description="side of that square, in longer sides of the hand"
+    )
+    unfound: Literal["drop", "whole"] = Field(default="drop", description="pictures in which no hand is found")
     irregular: Literal["convert", "drop"] = Field(default="convert", description="files that a conversion can save")
     max_megapixels: float = Field(default=50, ge=0.01, le=1000, description="a larger picture is refused unread")
     npy_label_order: tuple[int, ...] | None = Field(
         default=None, description="digits that the columns of an unknown Y.npy stand for"
     )
     cache_dir: str = ".cache"
+    balance: Literal["none", "people", "sources"] = Field(
+        default="none", description="none: every image once an epoch; people, sources: drawn by who shows them"
+    )
+    epoch_images: int | None = Field(default=None, ge=1, description="draws in a balanced epoch; null: one an image")
+    weights: dict[str, float] | None = Field(
+        default=None, description="a source, or <source>/<folder>: how many times as often it is drawn"
+    )
     batch_size: int = Field(default=32, ge=1, le=4096)
     workers: int | None = Field(default=None, ge=0, le=256, description="loader processes; null: as the cores allow")
 
@@ -39,8 +51,7 @@ class DatamoduleSettings:
             raise UserError(
                 "datamodule.sources is empty: name at least one source, such as datamodule.sources=[asl_dataset]."
             )
-        for source in self.sources:
-            check_source(source)
+        check_sources(self.sources)
         if len(set(self.sources)) != len(self.sources):
             raise UserError(f"datamodule.sources={list(self.sources)} names a source twice: name each once.")
         if "folder" in self.sources and not self.folder:
@@ -49,6 +60,15 @@ class DatamoduleSettings:
             )
         if self.folder and "folder" not in self.sources:
             raise UserError("datamodule.folder is given but not used: add it with datamodule.sources=[folder].")
+        if self.balance == "none" and (self.weights or self.epoch_images is not None):
+            named = "weights" if self.weights else "epoch_images"
+            raise UserError(
+                f"datamodule.{named} says how images are drawn, but datamodule.balance=none shows each once: add "
+                "datamodule.balance=people or datamodule.balance=sources."
+            )
+        for name, weight in (self.weights or {}).items():
+            if not 0 <= weight < float("inf"):
+                raise UserError(f"datamodule.weights.{name}={weight} is out of range: it must be at least 0.")
         self.wanted_signs()
 
     def wanted_signs(self) -> tuple[int, ...]:
@@ -72,4 +92,7 @@ class AugmentationSettings:
     """Albumentations transforms in order."""
 
     name: str = "none"
+    rooms: str = Field(
+        default="drawn", description="where BeforeRoom takes rooms from: drawn, or a folder of photographs"
+    )
     transforms: tuple[Any, ...] = Field(default=(), description="[{Albumentations class: its arguments}, …]")

@@ -19,7 +19,7 @@ from src.nets.models import Model
 from src.runs.recorded import recorded_config
 from src.settings.composing import compose_config, parsed_overrides
 from src.settings.options import Field, build, import_plugins, plain_value, refuse_stranger, settings, validated
-from src.sources.catalog import present_sources
+from src.sources.catalog import present_sources, refuse_training_on, source_named
 
 
 @settings
@@ -44,6 +44,7 @@ class FeatureCacheSettings:
 class _General:
     seed: int = Field(default=1, ge=0, le=2**31 - 1)
     label_smoothing: float = Field(default=0.1, ge=0, le=0.9, allow_inf_nan=False)
+    joints_weight: float = Field(default=0.0, ge=0, le=100, description="of a second task: the hand's joints")
     plugins: tuple[str, ...] = ()
 
 
@@ -72,6 +73,7 @@ class RunSettings:
 
     seed: int
     label_smoothing: float
+    joints_weight: float
     plugins: tuple[str, ...]
     datamodule: DatamoduleSettings
     augmentation: AugmentationSettings
@@ -98,7 +100,7 @@ class RunSettings:
         Raises:
             UserError: the first setting that is unknown, of the wrong type, missing, out of range or contradictory.
         """
-        general = ("seed", "label_smoothing", "plugins")
+        general = ("seed", "label_smoothing", "joints_weight", "plugins")
         first = validated(_General, {key: config[key] for key in general if key in config}, "")
         if not from_file:
             import_plugins(first.plugins)
@@ -119,9 +121,24 @@ class RunSettings:
         )
         for key in _OPTIONS:
             getattr(made, key).check_with(made)
+        if made.joints_weight and made.datamodule.crop == "none":
+            raise UserError(
+                f"joints_weight={made.joints_weight:g} asks for the joints of hands, which are known where hands are "
+                "found: add datamodule.crop=hand."
+            )
         if check_files:
             made.model.check_files()
         return made
+
+    def check_training(self) -> None:
+        """Accept these settings for training, before anything heavy is loaded; scoring and looking ask for less.
+
+        Raises:
+            UserError: a source is for measuring only, and not held out as a whole.
+        """
+        for name in self.datamodule.sources:
+            if source_named(name).for_measuring_only and name not in self.split.holdout:
+                refuse_training_on(name)
 
     def plain(self) -> dict[str, Any]:
         """The settings as plain values that `of` makes them from again; they travel in every checkpoint."""
