@@ -89,6 +89,22 @@ def hand_in(
     return sharper, _scaled(hand, sharper.pixels.shape[1] / frame.pixels.shape[1])
 
 
+def known_mask(source: Source, record: ImageRecord, decoding: Decoding) -> np.ndarray | None:
+    """`(size, size) bool`: where the hand is in the pixels that are kept of an image, from a source that knows it.
+
+    Raises:
+        Unreadable: there is no usable image.
+    """
+    if decoding.crop == "none":
+        return source.decode(record, decoding).mask
+    frame = source.frame(record, decoding, needed_px=_LOOKED_AT_PX // 2)
+    hand = _known(frame)
+    if hand is None or frame.mask is None:
+        return None
+    seen = np.repeat(frame.mask[..., None].astype(np.uint8) * 255, 3, axis=2)
+    return hand_square(seen, hand, decoding.image_size_px, decoding.crop_margin)[..., 0] > 127
+
+
 def _known(frame: Decoded) -> Hand | None:
     if frame.joints is None:
         return None

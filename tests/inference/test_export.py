@@ -89,7 +89,7 @@ def test_a_mobilenet_is_exported_equal_and_half_as_large_in_16_bits(mobilenet_ru
     (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
     real = RealImages([image(*shape) for shape in SHRINKING + GROWING], "made-up images")
     assert check_equal(trained, tmp_path / "model.onnx", real).largest < 1e-4
-    small = onnx_file.whole_model(onnx_file.halved(graph), trained.about, {"precision": "fp16"})
+    small = onnx_file.whole_model(onnx_file.in_half_precision(graph), trained.about, {"precision": "fp16"})
     (tmp_path / "small.onnx").write_bytes(small.SerializeToString())
     check_equal(trained, tmp_path / "small.onnx", real, HALVES_DIFFERENCE)  # raises where they differ
     assert (tmp_path / "small.onnx").stat().st_size < 0.6 * (tmp_path / "model.onnx").stat().st_size
