@@ -19,7 +19,10 @@ _BLANK_CONTRAST = 4.0  # grey levels
 _SPEED_OVER_SECONDS = 0.06  # between single frames of 30 or 60 a second, the finder's own jitter would be the speed
 _OTHERS_EVERY_SECONDS = 1.0
 _OTHERS_PX = 640  # the longer side of the picture in which a second hand is looked for
-_COVERED = 1.6  # side of what is covered of the first hand, in lengths of its box
+_COVERED = 2.2  # side of what is covered of the first hand, in lengths of its box
+# What else looks like a hand, an elbow or a lamp far away, is told by its size and by the finder's doubt.
+_OTHER_SIZES = (0.6, 1.7)  # in sizes of the first
+_OTHER_CERTAINTY = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +33,7 @@ class Seen:
         square: `(size, size, 3) uint8` for the network, or None where there is no hand: then nothing is read.
         hand: in pixels of the frame; None where none is seen, and for a network that reads whole frames.
         speed: of a hand that is followed, in lengths of the hand a second; 0 where that is not known.
-        others: whether another hand was seen beside this one.
+        others: whether another hand was seen beside this one; while one is followed, in most of the time so far.
     """
 
     square: np.ndarray | None
@@ -111,7 +114,10 @@ class Sight:
             for middle, side in zip((*hand.center, *hand.center), (-half, -half, half, half), strict=True)
         )
         rest[top:bottom, left:right] = rest.mean(axis=(0, 1)).astype(np.uint8)
-        return self.finder.find(rest) is not None
+        other = self.finder.find(rest)
+        if other is None or other.certainty < _OTHER_CERTAINTY:
+            return False
+        return _OTHER_SIZES[0] <= other.side_px / max(scale * hand.side_px, 1.0) <= _OTHER_SIZES[1]
 
 
 class Following:
@@ -123,7 +129,7 @@ class Following:
         self._shape: tuple[int, ...] = ()
         self._past: deque[tuple[float, np.ndarray]] = deque()  # the hand's joints, a moment ago first
         self._others_at = -np.inf
-        self._others = False
+        self._looks_for_others, self._others = 0, 0
 
     def look(self, pixels: np.ndarray, seconds: float) -> Seen:
         """The next frame.
@@ -142,10 +148,17 @@ class Following:
         hand = self._follower.look(pixels)
         if hand is None:
             self._past.clear()
-            return Seen(None)
+            return Seen(None, others=self._sees_others)
         if seconds - self._others_at >= _OTHERS_EVERY_SECONDS:
-            self._others, self._others_at = self._sight.sees_another(pixels, hand), seconds
-        return Seen(self._sight.square(pixels, hand), hand, self._speed(hand, seconds), self._others)
+            self._others_at = seconds
+            self._looks_for_others += 1
+            self._others += self._sight.sees_another(pixels, hand)
+        return Seen(self._sight.square(pixels, hand), hand, self._speed(hand, seconds), self._sees_others)
+
+    @property
+    def _sees_others(self) -> bool:
+        """Whether most looks for another hand saw one: a single one may take an elbow for it."""
+        return 2 * self._others > self._looks_for_others
 
     def _speed(self, hand: Hand, seconds: float) -> float:
         """Root mean square over the joints, in lengths of the hand a second."""
