@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytorch_lightning as pl
 import torch
@@ -83,6 +84,7 @@ def train_finder(
         UserError: pictures, table or start cannot be read, the cache cannot be written, or nothing was trained yet.
     """
     settle_process(recipe.seed)
+    cv2.setNumThreads(1)  # views are too small to be shared out, and are made beside the network's own threads
     module = FinderModule(_first_network(recipe, start), recipe)
     figures, freezing = _KeepsFigures(), Freezing()
     folder = Cache(cache_dir).entry("finder", _key(recipe, joints, start))
