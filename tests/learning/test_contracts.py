@@ -103,8 +103,9 @@ def interrupt(monkeypatch: pytest.MonkeyPatch) -> Any:
         [*TINY_CNN, "scheduler=plateau", "scheduler.patience_epochs=0", "scheduler.gamma=0.5", "optimizer.lr=0.05"],
         [*TINY_MOBILENET, "freeze=gradual", "model.dropout=0.3"],
         [*TINY_MOBILENET, "freeze=lp_ft", "freeze.head_epochs=2"],
+        [*TINY_CNN, "model.batch_norm=true", "callbacks=averaged"],
     ],
-    ids=["cosine", "step", "plateau", "gradual", "lp_ft"],
+    ids=["cosine", "step", "plateau", "gradual", "lp_ft", "averaged"],
 )
 @pytest.mark.parametrize("epoch", [2])
 def test_an_interrupted_run_continued_equals_one_never_interrupted(
