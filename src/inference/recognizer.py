@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -33,6 +34,8 @@ class About:
             calibration.
         record: what the run measured, and by which protocol; None for an unfinished run.
         notes: sentences that a user should read before the results.
+        crop: what it reads: "none" is a whole frame made a square, "hand" the square around a hand found in it.
+        crop_margin: side of that square, in lengths of the hand's box.
     """
 
     name: str
@@ -43,6 +46,8 @@ class About:
     abstain_below: float | None
     record: Record | None
     notes: tuple[str, ...] = ()
+    crop: Literal["none", "hand"] = "none"
+    crop_margin: float = 1.5
 
     def is_sure(self, probability: float) -> bool:
         """Whether a most probable sign's probability reaches the calibrated threshold; True where there is none."""
@@ -164,6 +169,8 @@ def _about_run(run: Path, settings: DatamoduleSettings) -> About:
         abstain_below=calibration.abstain_below if calibration else None,
         record=record,
         notes=tuple(notes),
+        crop=settings.crop,
+        crop_margin=settings.crop_margin,
     )
 
 
@@ -196,8 +203,12 @@ def _about_file(file: Path, values: Mapping[str, str]) -> About:
             abstain_below=None if threshold is None else float(threshold),
             record=Record.from_flat(measured) if measured else None,
             notes=tuple(json.loads(values["notes"])),
+            crop=values.get("crop", "none"),  # type: ignore[arg-type]  # checked below; earlier exports read whole frames
+            crop_margin=float(values.get("crop_margin", 1.5)),
         )
         if about.fit not in FITS or not 16 <= about.image_size_px <= 4096:
+            raise ValueError
+        if about.crop not in ("none", "hand") or not 1 <= about.crop_margin <= 4:
             raise ValueError
     except (KeyError, ValueError, TypeError, AttributeError):
         raise UserError(
