@@ -1,7 +1,8 @@
-"""Measure how well a run reads spelled words: `python -m src.spelling run=<run folder or .onnx file>`.
+"""Measure how well a network reads spelled words: `python -m src.spelling run=<run folder or .onnx file>`.
 
 Makes films of known words from single images (hands that change, drift, pause and leave between double letters), reads
-them as `python -m src.predict` does, and prints what it read and the character error rate at each speed.
+them as `python -m src.predict` does, and prints what it read and the character error rate at each speed. Without run=
+the network in the box reads films of rendered hands.
 """
 
 from pathlib import Path
@@ -19,10 +20,12 @@ _WORDS = ("HELLO WORLD", "JUMPING FOX", "BUZZ QUICKLY", "SEE YOU TOMORROW", "VIV
 class Arguments(OfRuns):
     """Whose network reads which films."""
 
-    run: Path = Field(title="run folder|file.onnx", description="whose network")
-    hands: Literal["test", "rendered"] = Field(
-        default="test",
-        description="a run's own test images, or rendered ones of a person that no run has seen",
+    run: Path | None = Field(
+        default=None, title="run folder|file.onnx", description="whose network; without it the one in the box"
+    )
+    hands: Literal["test", "rendered"] | None = Field(
+        default=None,
+        description="a run's own test images, or rendered ones of a person that no run has seen; without run= rendered",
     )
     words: tuple[str, ...] = Field(default=_WORDS, description="what is spelled")
     speeds: tuple[Annotated[float, Field(ge=0.1, le=10)], ...] = Field(
@@ -39,10 +42,10 @@ class Arguments(OfRuns):
 
     def check(self) -> None:
         """An exported file does not know its test images."""
-        if self.hands == "test" and self.run.is_file():
-            raise UserError(
-                f"{self.run.name} does not know its test images: use hands=rendered, or name the run's folder."
-            )
+        named = "The network in the box" if self.run is None else self.run.name
+        asked = self.hands == "test" if self.run is None else self.hands != "rendered" and self.run.is_file()
+        if asked:
+            raise UserError(f"{named} does not know its test images: use hands=rendered, or name the run's folder.")
 
 
 def main(arguments: list[str]) -> None:
@@ -52,15 +55,16 @@ def main(arguments: list[str]) -> None:
         UserError: an argument is not understood, or the run or its images cannot be used.
     """
     given = parse(Arguments, arguments)
-    run = given.run.resolve()
 
     from src.inference import spelling_trial, word_films
+    from src.inference.box import network_named
     from src.inference.recognizer import open_recognizer, signs_named
 
     texts = [word_films.check_text(text) for text in given.words]
     signs = signs_named(given.signs)
+    run = network_named(given.run).resolve()
     recognizer = open_recognizer(run, signs)
-    if given.hands == "rendered":
+    if given.hands == "rendered" or given.run is None:
         hands = word_films.rendered_hands()
     else:
         images = evaluation_settings(run, as_paths(given.overrides)).datamodule

@@ -20,6 +20,11 @@ class DatamoduleSettings:
     signs: str | tuple[str | int, ...] = Field(default="all", description="all, digits, letters or a list of signs")
     image_size_px: int = Field(default=128, ge=32, le=1024)
     fit: Literal["pad", "stretch", "crop"] = Field(default="pad", description="how a picture becomes a square")
+    crop: Literal["none", "hand"] = Field(default="none", description="whether the hand is found and cut out first")
+    crop_margin: float = Field(
+        default=1.5, ge=1, le=4, allow_inf_nan=False, description="side of that square, in longer sides of the hand"
+    )
+    unfound: Literal["drop", "whole"] = Field(default="drop", description="pictures in which no hand is found")
     irregular: Literal["convert", "drop"] = Field(default="convert", description="files that a conversion can save")
     max_megapixels: float = Field(default=50, ge=0.01, le=1000, description="a larger picture is refused unread")
     npy_label_order: tuple[int, ...] | None = Field(

@@ -12,11 +12,19 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from src.errors import UserError
+from src.hands.hand import Hand
 from src.sources.tree import EXTENSIONS
 from src.storage.files import replacing_whole
 
 _WIDTH_PX = (360, 1280)  # narrower images are enlarged so that the words can be read, wider ones reduced
 _PAPER, _INK, _FAINT, _ACCENT, _DOUBT = (17, 20, 26), (242, 244, 248), (138, 147, 162), (72, 187, 148), (226, 168, 74)
+
+# Pairs of joints that a line joins, in MediaPipe's order: wrist, then four joints of each finger from the thumb on.
+BONES = (
+    *((0, finger) for finger in (1, 5, 17)),
+    *((knuckle, knuckle + 4) for knuckle in (5, 9, 13)),
+    *((joint, joint + 1) for finger in (1, 5, 9, 13, 17) for joint in range(finger, finger + 3)),
+)
 
 _FILM_EXTENSIONS = (".mp4", ".mov", ".mkv")
 
@@ -32,6 +40,7 @@ def annotated(
     sure: bool,
     box: tuple[int, int, int, int] | None = None,
     text: str | None = None,
+    hand: Hand | None = None,
 ) -> np.ndarray:
     """An image with a strip below it: the sign, its probability, the runners-up as bars, and the text so far.
 
@@ -39,8 +48,9 @@ def annotated(
         pixels: `(height, width, 3) uint8` RGB.
         best: signs and probabilities, best first; empty where no hand is seen.
         sure: False writes "not sure" in place of the best sign.
-        box: x, y, width, height of the part that the network saw, to be outlined; None for all of it.
+        box: x, y, width, height of the part that was looked at, to be outlined; None for all of it.
         text: what was spelled; None leaves its line out.
+        hand: that was read, in pixels of the image: its box and joints are drawn, and the sign beside it.
 
     Returns:
         `(height', width', 3) uint8` RGB, both sides even, as video encoders ask.
@@ -58,10 +68,15 @@ def annotated(
             (round(px * new_width / width), round(py * new_height / height)) for px, py in ((x, y), (x + w, y + h))
         ]
         cv2.rectangle(image, corners[0], (corners[1][0] - 1, corners[1][1] - 1), _ACCENT, max(2, unit // 6))
+    if hand is not None:
+        _draw_hand(image, hand, (new_width / width, new_height / height), unit)
     strip_height = (unit * (11 if text is not None else 8)) // 2 * 2
     canvas = Image.new("RGB", (new_width, new_height + strip_height), _PAPER)
     canvas.paste(Image.fromarray(image))
     draw = ImageDraw.Draw(canvas)
+    if hand is not None and best and sure:
+        place = hand.box[0] * new_width / width, hand.box[1] * new_height / height
+        _write_at_hand(draw, best[0][0], unit, place, (new_width, new_height))
     top = new_height + unit
     _write_answer(draw, best, sure, unit, top)
     for row, (sign, probability) in enumerate(best[:4]):
@@ -69,6 +84,28 @@ def annotated(
     if text is not None:
         _write_text(draw, text, unit, new_height + unit * 8, new_width - 2 * unit)
     return np.asarray(canvas)
+
+
+def _draw_hand(image: np.ndarray, hand: Hand, scale: tuple[float, float], unit: int) -> None:
+    """The box and the joints; `scale` is that of the image, across and down."""
+    thin = max(1, unit // 10)
+    points = [tuple(round(float(value)) for value in point) for point in hand.joints * scale]
+    (left, top), (right, bottom) = ((round(x * scale[0]), round(y * scale[1])) for x, y in (hand.box[:2], hand.box[2:]))
+    cv2.rectangle(image, (left, top), (right, bottom), _ACCENT, thin, cv2.LINE_AA)
+    for start, end in BONES:
+        cv2.line(image, points[start], points[end], _INK, thin, cv2.LINE_AA)
+    for point in points:
+        cv2.circle(image, point, thin + 1, _ACCENT, cv2.FILLED, cv2.LINE_AA)
+
+
+def _write_at_hand(
+    draw: ImageDraw.ImageDraw, sign: str, unit: int, corner: tuple[float, float], size: tuple[int, int]
+) -> None:
+    """The sign on a label at the upper left corner of the hand's box, moved into the image."""
+    side = 2 * unit
+    x, y = (min(max(0, round(at)), limit - side) for at, limit in zip((corner[0], corner[1] - side), size, strict=True))
+    draw.rectangle((x, y, x + side, y + side), fill=_PAPER)
+    draw.text((x + side / 2, y + side / 2), sign, _ACCENT, _font(round(1.6 * unit)), anchor="mm")
 
 
 def _write_answer(

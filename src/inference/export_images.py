@@ -24,7 +24,7 @@ class RealImages:
     """What the export is held against.
 
     Attributes:
-        images: RGB images `(height, width, 3) uint8`, of whatever sizes.
+        images: RGB images `(height, width, 3) uint8`, of any size; squares around hands where the run reads those.
         what: what they are, for the reader.
         test_squares, test_labels: the run's test set as the network sees it; None where it is not found.
         train_squares: some of its training set; None where it is not found.
@@ -45,6 +45,9 @@ def real_images(run: Path, settings: DatamoduleSettings) -> RealImages:
         return _rendered(settings.image_size_px)
     images = []
     for index in _spread(test, _CHECKED_IMAGES):
+        if settings.crop == "hand":
+            images.append(collection.pixels.take([index])[0])
+            continue
         try:
             images.append(decode(collection.manifest[int(index)], settings.max_megapixels).pixels)
         except Unreadable:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -18,8 +19,9 @@ from src import hardware
 from src.data.settings import DatamoduleSettings
 from src.errors import UserError
 from src.inference import onnx_file
-from src.inference.agreement import check_equal, whole_graph
+from src.inference.agreement import HALVES_DIFFERENCE, check_equal, whole_graph
 from src.inference.export_images import real_images
+from src.inference.handing_out import put_finder_beside
 from src.inference.recognizer import OnnxRecognizer, Recognizer, RunRecognizer
 from src.inference.results import print_about
 from src.storage.files import replacing_whole
@@ -38,15 +40,19 @@ class _Candidate:
 
 
 def export(
-    run: Path, settings: DatamoduleSettings, output: Path, quantize: bool, console: Console | None = None
+    run: Path,
+    settings: DatamoduleSettings,
+    output: Path,
+    quantize: Literal["int8", "fp16"] | None,
+    console: Console | None = None,
 ) -> None:
-    """Write `output` (and, for int8, `<its stem>.int8.onnx` beside it), and print how they compare.
+    """Write `output`, the smaller file beside it (`<its stem>.int8.onnx`) and the finder, and print how they compare.
 
     Args:
         run: the run's folder.
         settings: where its images are.
         output: the file.
-        quantize: whether a second file, of int8, is written.
+        quantize: what a second, smaller file holds its weights in; None writes none.
 
     Raises:
         UserError: the file would answer otherwise than the run, or cannot be written, or int8 has no training images.
@@ -56,8 +62,8 @@ def export(
     print_about(trained.about, console)
     real = real_images(run, settings)
     waiting = Console(stderr=True)
-    calibration = real.train_squares if quantize else None
-    if quantize and calibration is None:
+    calibration = real.train_squares if quantize == "int8" else None
+    if quantize == "int8" and calibration is None:
         raise UserError(
             "quantize=int8 reads its ranges from the run's training images, which are not found here: "
             "say where they are with datamodule.root=<folder>."
@@ -75,12 +81,14 @@ def export(
         ]
         recognizers: list[Recognizer] = [trained, exported]
         written = {output: file}
-        if calibration is not None:
-            graph = onnx_file.quantized(graph, calibration, folder)
-            small = _saved(graph, trained, folder / "model.int8.onnx", {"precision": "int8"})
-            candidates.append(_Candidate("ONNX, int8", whole_graph(small), small.stat().st_size))
+        if quantize is not None:
+            graph = onnx_file.halved(graph) if calibration is None else onnx_file.quantized(graph, calibration, folder)
+            small = _saved(graph, trained, folder / f"model.{quantize}.onnx", {"precision": quantize})
+            candidates.append(_Candidate(f"ONNX, {quantize}", whole_graph(small), small.stat().st_size))
             recognizers.append(OnnxRecognizer(small, threads=1))
-            written[output.with_name(f"{output.stem}.int8.onnx")] = small
+            written[output.with_name(f"{output.stem}.{quantize}.onnx")] = small
+            if quantize == "fp16":
+                halves = check_equal(trained, small, real, HALVES_DIFFERENCE)
         if real.test_squares is not None and real.test_labels is not None:
             for candidate, recognizer in zip(candidates, recognizers, strict=True):
                 candidate.accuracy = _accuracy(recognizer, real.test_squares, real.test_labels)
@@ -89,12 +97,15 @@ def export(
             highlight=False,
             soft_wrap=True,
         )
+        if quantize == "fp16":
+            console.print(f"  weights of 16 bits: {halves}", highlight=False, soft_wrap=True)
         for path, made in written.items():
             with replacing_whole(path) as beside:
                 beside.write_bytes(made.read_bytes())
         _print_comparison(candidates, trained.about.image_size_px, console)
     for path in written:
         console.print(f"  written to {path}", highlight=False, markup=False, soft_wrap=True)
+    put_finder_beside(output, trained.about, console)
 
 
 def _saved(graph: onnx.ModelProto, trained: RunRecognizer, file: Path, extra: dict[str, str]) -> Path:

@@ -5,7 +5,7 @@ import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -13,8 +13,9 @@ from typing import Literal
 import numpy as np
 
 from src.errors import UserError
-from src.inference.recognizer import Recognizer
-from src.sources.decoding import Unreadable
+from src.hands.hand import Hand
+from src.inference.sight import NO_HAND, Seen, Sight, placed
+from src.sources.decoding import Decoded, Unreadable
 from src.sources.images import decode
 from src.sources.records import ImageRecord
 from src.sources.tree import EXTENSIONS
@@ -24,6 +25,8 @@ VIDEO_EXTENSIONS = frozenset(
 )
 CAMERA = "camera:"
 BATCH_SIZE = 32
+# A hand is seldom less than an eighth of a picture: with twice this many pixels a side, it still fills a square of 128.
+_FINDING_PX = 512
 
 
 @dataclass(frozen=True)
@@ -118,13 +121,22 @@ class ImageReading:
 
     Attributes:
         file: the image.
-        probabilities: `(36,) float32`, or None where it could not be read.
-        problem: why it could not be read, or "".
+        probabilities: `(36,) float32`, or None where nothing was read.
+        problem: why nothing was read, or "".
+        hand: that was read, in pixels of the whole upright image; None for a network that reads whole frames.
+        others: whether another hand was seen beside it.
     """
 
     file: Path
     probabilities: np.ndarray | None
     problem: str = ""
+    hand: Hand | None = None
+    others: bool = False
+
+    @property
+    def no_hand(self) -> bool:
+        """Whether the image is a good one, but shows no hand."""
+        return self.problem == NO_HAND
 
 
 def load_image(file: Path, crop: Crop, max_megapixels: float, needed_px: int = 0) -> np.ndarray:
@@ -136,36 +148,57 @@ def load_image(file: Path, crop: Crop, max_megapixels: float, needed_px: int = 0
     Raises:
         Unreadable: the file is damaged, too large or no image, or the crop does not lie in it.
     """
+    return crop(_decoded(file, crop, max_megapixels, needed_px).pixels)
+
+
+def _decoded(file: Path, crop: Crop, max_megapixels: float, needed_px: int) -> Decoded:
     record = ImageRecord(str(file), file.name, label=0, source="")
-    return crop(decode(record, max_megapixels, needed_px=0 if crop.kind == "box" else needed_px).pixels)
+    return decode(record, max_megapixels, needed_px=0 if crop.kind == "box" else needed_px)
+
+
+def _look(sight: Sight, file: Path, crop: Crop) -> Seen:
+    """What an image shows in the part that is looked at; the hand in pixels of the whole upright image as stored."""
+    about = sight.recognizer.about
+    decoded = _decoded(file, crop, about.max_megapixels, about.image_size_px if sight.finder is None else _FINDING_PX)
+    seen = sight.look(crop(decoded.pixels))
+    if seen.hand is None:
+        return seen
+    height, width = decoded.pixels.shape[:2]
+    x, y, _, _ = crop.within(width, height)
+    scale = decoded.width_px / width
+    return replace(seen, hand=placed(seen.hand, scale, scale * x, scale * y))
 
 
 def read_images(
-    recognizer: Recognizer, files: Sequence[Path], crop: Crop = WHOLE, batch_size: int = BATCH_SIZE
+    sight: Sight, files: Sequence[Path], crop: Crop = WHOLE, batch_size: int = BATCH_SIZE
 ) -> Iterator[ImageReading]:
-    """Every image's probabilities, in order. Threads decode the next batches while the network runs on this one."""
-    about = recognizer.about
+    """Every image's probabilities, in order.
 
-    def load(file: Path) -> np.ndarray | str:
+    Threads decode the next batches, and find the hands in them, while the network runs on this one.
+    """
+
+    def look(file: Path) -> Seen | str:
         try:
-            return recognizer.square(load_image(file, crop, about.max_megapixels, about.image_size_px))
+            return _look(sight, file, crop)
         except Unreadable as error:
             return str(error)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         waiting = iter(files)
         # Two batches ahead, so that memory does not grow with the folder.
-        running: deque[tuple[Path, Future]] = deque(
-            (file, pool.submit(load, file)) for file in islice(waiting, 2 * batch_size)
+        running: deque[tuple[Path, Future[Seen | str]]] = deque(
+            (file, pool.submit(look, file)) for file in islice(waiting, 2 * batch_size)
         )
         while running:
             batch = [running.popleft() for _ in range(min(batch_size, len(running)))]
-            loaded = [(file, future.result()) for file, future in batch]
-            running.extend((file, pool.submit(load, file)) for file in islice(waiting, len(batch)))
-            squares = [square for _, square in loaded if isinstance(square, np.ndarray)]
-            rows = iter(recognizer.probabilities(np.stack(squares))) if squares else iter(())
-            for file, square in loaded:
-                if isinstance(square, np.ndarray):
-                    yield ImageReading(file, next(rows))
+            looked = [(file, future.result()) for file, future in batch]
+            running.extend((file, pool.submit(look, file)) for file in islice(waiting, len(batch)))
+            squares = [seen.square for _, seen in looked if isinstance(seen, Seen) and seen.square is not None]
+            rows = iter(sight.recognizer.probabilities(np.stack(squares)) if squares else ())
+            for file, seen in looked:
+                if isinstance(seen, str):
+                    yield ImageReading(file, None, seen)
+                elif seen.square is None:
+                    yield ImageReading(file, None, NO_HAND)
                 else:
-                    yield ImageReading(file, None, square)
+                    yield ImageReading(file, next(rows), "", seen.hand, seen.others)

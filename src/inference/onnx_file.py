@@ -21,6 +21,7 @@ from src.signs.labels import SIGNS
 
 OPSET, IR_VERSION = 18, 10
 PROBABILITIES = "probabilities"
+_FEW_WEIGHTS = 256  # biases and the like: a node to turn them back would take as much room
 
 
 class _Calibrated(nn.Module):
@@ -100,11 +101,29 @@ def quantized(graph: onnx.ModelProto, squares: np.ndarray, folder: Path) -> onnx
     return onnx.load(small)
 
 
+def halved(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """The same network with its weights kept in 16 bits: half the file, turned back to float32 when it is loaded."""
+    small = onnx.ModelProto()
+    small.CopyFrom(graph)
+    casts = []
+    for tensor in small.graph.initializer:
+        if tensor.data_type != onnx.TensorProto.FLOAT or np.prod(tensor.dims) < _FEW_WEIGHTS:
+            continue
+        name, stored = tensor.name, f"{tensor.name}/stored"
+        values = onnx.numpy_helper.to_array(tensor).astype(np.float16)
+        tensor.CopyFrom(onnx.numpy_helper.from_array(values, stored))
+        casts.append(onnx.helper.make_node("Cast", [stored], [name], f"{name}/cast", to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *small.graph.node]
+    del small.graph.node[:]
+    small.graph.node.extend(nodes)
+    return small
+
+
 def whole_model(graph: onnx.ModelProto, about: About, extra: dict[str, Any]) -> onnx.ModelProto:
     """`images (batch, height, width, 3) uint8` RGB of any size to `probabilities (batch, 36)`, with metadata.
 
     Args:
-        graph: of `network_graph` or `quantized`.
+        graph: of `network_graph`, `quantized` or `halved`.
         extra: further metadata, as plain values.
     """
     named = onnx.compose.add_prefix(graph, "network/", rename_inputs=False, rename_outputs=False)
@@ -125,6 +144,8 @@ def whole_model(graph: onnx.ModelProto, about: About, extra: dict[str, Any]) -> 
         "max_megapixels": about.max_megapixels,
         "temperature": about.temperature,
         "abstain_below": about.abstain_below,
+        "crop": about.crop,
+        "crop_margin": about.crop_margin,
         "run": about.name,
         "metrics": measured,
         **{key: measured.get(key) for key in ("split", "holdout", "sources")},

@@ -7,16 +7,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from src.errors import UserError
 from src.inference import drawing, results
-from src.inference.images import WHOLE, Crop, find_images, input_kind, load_image, read_images
-from src.inference.recognizer import Recognizer, ranked
-from src.inference.spelling import DEFAULT_SETTINGS, Speller, SpellingSettings
+from src.inference.images import WHOLE, Crop, ImageReading, find_images, input_kind, load_image, read_images
+from src.inference.recognizer import About, Recognizer, ranked
+from src.inference.sight import Sight
+from src.inference.spelling import DEFAULT_SETTINGS, SpellingSettings, speller_for
 from src.inference.video import Frame, VideoFile, camera_frames
 from src.inference.watching import watch
 from src.sources.decoding import Unreadable
@@ -33,7 +33,7 @@ class Request:
         source: an image, folder, pattern, video or `camera:<number>`.
         output: .json or .csv file, or None.
         annotate: folder for images, film for a video or camera, or None.
-        crop: the part that the network sees.
+        crop: the part that is looked at; None for all of it, but a camera's centre if the network reads whole frames.
         rate_hz: frames a second that are looked at.
         spelling: when a sign counts as a letter.
         limit_seconds: where a camera stops by itself, or None.
@@ -42,7 +42,7 @@ class Request:
     source: str
     output: Path | None = None
     annotate: Path | None = None
-    crop: Crop = WHOLE
+    crop: Crop | None = None
     rate_hz: float = 15.0
     spelling: SpellingSettings = DEFAULT_SETTINGS
     limit_seconds: float | None = None
@@ -84,25 +84,26 @@ def predict(recognizer: Recognizer, request: Request, console: Console | None = 
     """
     console = console or Console()
     check(request)
-    if input_kind(request.source) == "images":
-        _predict_images(recognizer, request, console)
-    else:
-        _predict_video(recognizer, request, console)
+    sight, kind = Sight(recognizer), input_kind(request.source)
+    # A user before a camera is in its middle; a finder looks for the hand itself.
+    usual = Crop("center") if kind == "camera" and sight.finder is None else WHOLE
+    reads = _predict_images if kind == "images" else _predict_video
+    reads(sight, request, request.crop or usual, console)
 
 
-def _predict_images(recognizer: Recognizer, request: Request, console: Console) -> None:
-    about, folder = recognizer.about, request.annotate
+def _predict_images(sight: Sight, request: Request, crop: Crop, console: Console) -> None:
+    about, folder = sight.recognizer.about, request.annotate
     files = find_images(request.source)
     root = _common_folder(files, folder)
     results.print_about(about, console)
     readings = []
     with progress("looking at images", len(files)) as advance:
-        for reading in read_images(recognizer, files, request.crop):
+        for reading in read_images(sight, files, crop):
             readings.append(reading)
-            if folder is not None and reading.probabilities is not None:
-                _annotate(reading.file, reading.probabilities, root, folder, recognizer, request.crop)
+            if folder is not None and (reading.probabilities is not None or reading.no_hand):
+                _annotate(reading, root, folder, about, crop)
             advance(1)
-    if all(reading.probabilities is None for reading in readings):
+    if all(reading.probabilities is None and not reading.no_hand for reading in readings):
         first = readings[0]
         several = f" (and none of {len(readings) - 1} more can)" if len(readings) > 1 else ""
         raise UserError(f"{first.file} cannot be read: {first.problem}{several}.")
@@ -112,50 +113,52 @@ def _predict_images(recognizer: Recognizer, request: Request, console: Console) 
     _print_written(request, console)
 
 
-def _annotate(
-    file: Path, probabilities: np.ndarray, root: Path, folder: Path, recognizer: Recognizer, crop: Crop
-) -> None:
-    about = recognizer.about
+def _annotate(reading: ImageReading, root: Path, folder: Path, about: About, crop: Crop) -> None:
     try:
-        whole = load_image(file, WHOLE, about.max_megapixels)
+        whole = load_image(reading.file, WHOLE, about.max_megapixels)
         box = None if crop.kind == "full" else crop.within(whole.shape[1], whole.shape[0])
     except Unreadable:  # it was read a moment ago; another program has changed it since
         return
-    best = ranked(probabilities, _SHOWN_SIGNS)
-    image = drawing.annotated(whole, best, about.is_sure(best[0][1]), box)
-    drawing.write_image(drawing.annotated_file(file.resolve(), root, folder), image)
+    best = [] if reading.probabilities is None else ranked(reading.probabilities, _SHOWN_SIGNS)
+    sure = bool(best) and about.is_sure(best[0][1])
+    image = drawing.annotated(whole, best, sure, box, hand=reading.hand)
+    drawing.write_image(drawing.annotated_file(reading.file.resolve(), root, folder), image)
 
 
-def _predict_video(recognizer: Recognizer, request: Request, console: Console) -> None:
-    about, is_camera = recognizer.about, input_kind(request.source) == "camera"
+def _predict_video(sight: Sight, request: Request, crop: Crop, console: Console) -> None:
+    about, is_camera = sight.recognizer.about, input_kind(request.source) == "camera"
     file = None if is_camera else VideoFile(Path(request.source), request.rate_hz, about.max_megapixels)
     frames: Iterator[Frame] = camera_frames(request.source, request.rate_hz) if file is None else iter(file)
     if (limit := request.limit_seconds) is not None:
         frames = itertools.takewhile(lambda frame: frame.seconds < limit, frames)
-    speller = Speller(request.spelling)
+    speller, others = speller_for(about, request.spelling), False
     results.print_about(about, console)
     with ExitStack() as open_things:
         film = None
         if request.annotate is not None:
             film = open_things.enter_context(drawing.film(request.annotate, request.rate_hz))
         live = open_things.enter_context(Live(console=Console(stderr=True), transient=True, refresh_per_second=10))
-        moments = watch(recognizer, frames, speller, request.crop, film is not None, 1 if is_camera else 8)
+        moments = watch(sight, frames, speller, crop, film is not None, 1 if is_camera else 8)
         try:
             for moment in moments:
                 best = ranked(moment.probabilities, _SHOWN_SIGNS)
+                others = others or moment.others
                 live.update(_status(moment.seconds, file, best, speller.text))
                 if film is not None and moment.pixels is not None:
                     height, width = moment.pixels.shape[:2]
-                    box = None if request.crop.kind == "full" else request.crop.within(width, height)
-                    sure = bool(best) and best[0][1] >= speller.settings.sure_above
-                    film.add(moment.seconds, drawing.annotated(moment.pixels, best, sure, box, speller.text))
+                    box = None if crop.kind == "full" else crop.within(width, height)
+                    sure = bool(best) and speller.is_steady(moment.speed) and speller.is_sure(best[0][1])
+                    drawn = drawing.annotated(moment.pixels, best, sure, box, speller.text, moment.hand)
+                    film.add(moment.seconds, drawn)
         except KeyboardInterrupt:
             if not is_camera:
                 raise
         finally:
             moments.close()
     if file is not None and file.note:
-        console.print(f"  [yellow]note[/] {file.note}", highlight=False, soft_wrap=True)
+        results.print_note(file.note, console)
+    if others:
+        results.print_note(f"Another hand was seen: {results.WHICH_HAND}.", console)
     results.print_spelling(speller.text, speller.letters, console)
     if request.output is not None:
         results.write_spelling(request.output, speller.text, speller.letters, about)

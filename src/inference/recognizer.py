@@ -5,22 +5,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from src.data.settings import DatamoduleSettings
 from src.errors import UserError
 from src.learning.run_settings import recorded_settings
+from src.onnx_session import open_session
 from src.runs.calibration import read_calibration
 from src.runs.folder import METRICS
 from src.runs.record import Record, read_run
 from src.signs.labels import DIGITS, INDEX_OF, LETTERS, NUM_SIGNS, SIGNS, sign_index
 from src.sources.decoding import FITS, Fit
 from src.sources.images import fit_square
-
-INSTALL_EXPORT = "pip install -e .[export]"
-# A tensor that lies in another file names it under this key (ONNX's TensorProto.external_data, as protobuf writes it).
-_EXTERNAL_DATA = b"\x0a\x08location"
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,8 @@ class About:
             calibration.
         record: what the run measured, and by which protocol; None for an unfinished run.
         notes: sentences that a user should read before the results.
+        crop: what it reads: "none" is a whole frame made a square, "hand" the square around a hand found in it.
+        crop_margin: side of that square, in lengths of the hand's box.
     """
 
     name: str
@@ -46,6 +46,8 @@ class About:
     abstain_below: float | None
     record: Record | None
     notes: tuple[str, ...] = ()
+    crop: Literal["none", "hand"] = "none"
+    crop_margin: float = 1.5
 
     def is_sure(self, probability: float) -> bool:
         """Whether a most probable sign's probability reaches the calibrated threshold; True where there is none."""
@@ -167,6 +169,8 @@ def _about_run(run: Path, settings: DatamoduleSettings) -> About:
         abstain_below=calibration.abstain_below if calibration else None,
         record=record,
         notes=tuple(notes),
+        crop=settings.crop,
+        crop_margin=settings.crop_margin,
     )
 
 
@@ -174,27 +178,11 @@ class OnnxRecognizer(Recognizer):
     """An exported file, run by onnxruntime alone.
 
     Raises:
-        UserError: onnxruntime is missing, or the file is damaged, not this project's, or refers to other files.
+        UserError: the file is damaged, not this project's, or refers to other files.
     """
 
     def __init__(self, file: Path, signs: Sequence[int] | None = None, threads: int | None = None) -> None:
-        try:
-            import onnxruntime
-        except ImportError:
-            raise UserError(f"Reading {file.name} needs onnxruntime: {INSTALL_EXPORT} installs it.") from None
-
-        content = file.read_bytes()
-        if _EXTERNAL_DATA in content:
-            raise UserError(f"{file} keeps weights in other files, which is not read: export it again, into one file.")
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4  # what goes wrong comes as an exception
-        if threads:
-            options.intra_op_num_threads = threads
-        try:
-            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime raises a class of its own for each kind of damage
-            reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
-            raise UserError(f"{file} is no ONNX file that onnxruntime can run ({reason}).") from None
+        self._session = open_session(file, file.read_bytes(), threads)
         super().__init__(_about_file(file, self._session.get_modelmeta().custom_metadata_map), signs)
 
     def _network(self, squares: np.ndarray) -> np.ndarray:
@@ -215,8 +203,12 @@ def _about_file(file: Path, values: Mapping[str, str]) -> About:
             abstain_below=None if threshold is None else float(threshold),
             record=Record.from_flat(measured) if measured else None,
             notes=tuple(json.loads(values["notes"])),
+            crop=values.get("crop", "none"),  # type: ignore[arg-type]  # checked below; earlier exports read whole frames
+            crop_margin=float(values.get("crop_margin", 1.5)),
         )
         if about.fit not in FITS or not 16 <= about.image_size_px <= 4096:
+            raise ValueError
+        if about.crop not in ("none", "hand") or not 1 <= about.crop_margin <= 4:
             raise ValueError
     except (KeyError, ValueError, TypeError, AttributeError):
         raise UserError(

@@ -13,10 +13,12 @@ from src.errors import UserError
 from src.evaluation.promises import measured_on
 from src.inference.images import ImageReading
 from src.inference.recognizer import About, ranked
+from src.inference.sight import NO_HAND
 from src.inference.spelling import Letter
 from src.storage.files import write_csv, write_json
 
 NOT_SURE = "not sure"
+WHICH_HAND = "the larger, more central one was read"
 _SHOWN_ROWS = 40
 _RUNNERS_UP = 2
 
@@ -37,7 +39,7 @@ def print_about(about: About, console: Console) -> None:
     protocol = f": {accuracy:.1%} {measured_on(about.record)}" if about.record and accuracy is not None else ""
     console.print(f"{about.name}{protocol}", style="bold", markup=False, highlight=False, soft_wrap=True)
     for note in about.notes:
-        console.print(f"  [yellow]note[/] {escape(note)}", highlight=False, soft_wrap=True)
+        print_note(note, console)
 
 
 def _answer(best: Sequence[tuple[str, float]], about: About) -> str:
@@ -54,7 +56,10 @@ def print_images(readings: Sequence[ImageReading], about: About, console: Consol
     for reading in readings[:_SHOWN_ROWS]:
         name = escape(reading.file.name)
         if reading.probabilities is None:
-            table.add_row(name, "–", "–", f"[red]{escape(reading.problem)}[/]")
+            sign, reason = (
+                (f"[yellow]{NO_HAND}[/]", "") if reading.no_hand else ("–", f"[red]{escape(reading.problem)}[/]")
+            )
+            table.add_row(name, sign, "–", reason)
             continue
         best = ranked(reading.probabilities, 1 + _RUNNERS_UP)
         sure = about.is_sure(best[0][1])
@@ -68,13 +73,26 @@ def print_images(readings: Sequence[ImageReading], about: About, console: Consol
     console.print(table)
     if len(readings) > _SHOWN_ROWS:
         console.print(f"  … and {len(readings) - _SHOWN_ROWS} more; output=<file.csv> writes them all.")
-    unread = sum(reading.probabilities is None for reading in readings)
+    empty = sum(reading.no_hand for reading in readings)
+    unread = sum(reading.probabilities is None for reading in readings) - empty
     if unread and len(readings) > 1:
-        console.print(f"  [yellow]note[/] {unread} of {len(readings)} files could not be read.", highlight=False)
+        print_note(f"{unread} of {len(readings)} files could not be read.", console)
+    if empty:
+        print_note(f"No hand was found in {empty} of {len(readings)} images: nothing was read there.", console)
+    if others := sum(reading.others for reading in readings):
+        print_note(f"{others} of {len(readings)} images show another hand: {WHICH_HAND}.", console)
+
+
+def print_note(note: str, console: Console) -> None:
+    """A sentence that a user should know about the results."""
+    console.print(f"  [yellow]note[/] {escape(note)}", highlight=False, soft_wrap=True)
 
 
 def write_images(file: Path, readings: Sequence[ImageReading], about: About) -> None:
-    """One row or entry an image; `answer` is the sign or "not sure", `sign` the most probable one in either case."""
+    """One row or entry an image; `answer` is the sign or "not sure", `sign` the most probable one in either case.
+
+    Where nothing was read both are empty, and `problem` says why: "no hand", or what is wrong with the file.
+    """
     rows = []
     for reading in readings:
         best = [] if reading.probabilities is None else ranked(reading.probabilities, 1 + _RUNNERS_UP)

@@ -1,11 +1,15 @@
 """From a stream of probabilities to text: a sign held becomes a letter, a pause a space, a release allows it again."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from src.signs.labels import NUM_SIGNS, SIGNS
+
+if TYPE_CHECKING:
+    from src.inference.recognizer import About
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,9 @@ class SpellingSettings:
         pause_seconds: no clear sign for this long becomes a space before the next letter.
         sure_above: smoothed probability from which a sign leads at all; lower than a single image would need, since
             a sign must also last.
+        certain_above: smoothed probability that a sign must reach once before it becomes a letter; None leaves it to
+            the network, see `speller_for`.
+        steady_below: a hand whose joints go faster than this, in lengths of the hand a second, is between two signs.
     """
 
     smoothing_seconds: float = 0.06
@@ -26,6 +33,8 @@ class SpellingSettings:
     release_seconds: float = 0.07
     pause_seconds: float = 0.7
     sure_above: float = 0.3
+    certain_above: float | None = None
+    steady_below: float = 2.0
 
 
 DEFAULT_SETTINGS = SpellingSettings()
@@ -64,6 +73,7 @@ class Speller:
         self._seconds: float | None = None
         self._leading: int | None = None  # class index
         self._leads_since = 0.0
+        self._surest = 0.0  # the highest smoothed probability that it has reached since
         self._written: int | None = None  # the last letter's class, until it is released
         self._away_since: float | None = None  # since when the hand has not shown that letter
         self._nothing_since: float | None = None
@@ -84,29 +94,40 @@ class Speller:
         held = self._seconds - self._leads_since
         return SIGNS[self._leading], min(1.0, held / max(self.settings.hold_seconds, 1e-9))
 
-    def feed(self, seconds: float, probabilities: np.ndarray) -> bool:
+    def feed(self, seconds: float, probabilities: np.ndarray, speed: float = 0.0) -> bool:
         """One frame.
 
         Args:
             seconds: its time, not before that of the last one; frames may come at any rate.
             probabilities: `(36,)`; zeros where no hand is seen.
+            speed: of the hand, in its own lengths a second: what a hand shows on its way to the next sign is no sign.
 
         Returns:
             Whether a letter was written.
         """
         passed = None if self._seconds is None else max(0.0, seconds - self._seconds)
         weight = 1.0 if passed is None else 1 - math.exp(-passed / max(self.settings.smoothing_seconds, 1e-9))
-        self.smoothed = self.smoothed + weight * (probabilities - self.smoothed)
+        shown = probabilities if self.is_steady(speed) else np.zeros_like(probabilities)
+        self.smoothed = self.smoothed + weight * (shown - self.smoothed)
         self._seconds = seconds
         best = int(self.smoothed.argmax())
         self._follow(best if self.smoothed[best] >= self.settings.sure_above else None, seconds)
         return self._write_if_held(seconds)
 
+    def is_steady(self, speed: float) -> bool:
+        """Whether a hand of this speed, in its own lengths a second, may show a sign."""
+        return speed < self.settings.steady_below
+
+    def is_sure(self, probability: float) -> bool:
+        """Whether a sign of this probability may become a letter."""
+        return probability >= max(self.settings.sure_above, self.settings.certain_above or 0.0)
+
     def _follow(self, leading: int | None, seconds: float) -> None:
         if leading != self._leading:
-            self._leading, self._leads_since = leading, seconds
+            self._leading, self._leads_since, self._surest = leading, seconds, 0.0
         if leading is not None:
             self._nothing_since = None
+            self._surest = max(self._surest, float(self.smoothed[leading]))
         elif self._nothing_since is None:
             self._nothing_since = seconds
         elif seconds - self._nothing_since >= self.settings.pause_seconds:
@@ -128,6 +149,20 @@ class Speller:
             return False
         if seconds - self._leads_since < self.settings.hold_seconds:
             return False
+        if self._surest < (self.settings.certain_above or 0.0):
+            return False
         self.letters.append(Letter(SIGNS[self._leading], self._leads_since, seconds, probability, self._pause))
         self._written, self._pause = self._leading, False
         return True
+
+
+def speller_for(about: "About", settings: SpellingSettings = DEFAULT_SETTINGS) -> Speller:
+    """A speller for what this network says.
+
+    A network that reads found hands is shown every hand, also one that signs nothing: unless `certain_above` says
+    otherwise, a letter must once have been as probable as a single picture must be not to be "not sure". The settings
+    for whole frames were found without that.
+    """
+    if settings.certain_above is None and about.crop == "hand":
+        settings = replace(settings, certain_above=about.abstain_below)
+    return Speller(settings)

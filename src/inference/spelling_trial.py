@@ -16,7 +16,8 @@ from src.errors import UserError
 from src.inference.recognizer import Recognizer
 from src.inference.results import print_about
 from src.inference.run_images import run_images
-from src.inference.spelling import DEFAULT_SETTINGS, Speller, SpellingSettings
+from src.inference.sight import Sight
+from src.inference.spelling import DEFAULT_SETTINGS, SpellingSettings, speller_for
 from src.inference.video import VideoFile
 from src.inference.watching import watch
 from src.inference.word_films import Hands, Pace, write_film
@@ -43,12 +44,10 @@ class Trial:
         return int(edit_distance(self.read, self.text, reduction="sum"))
 
 
-def read_film(
-    recognizer: Recognizer, file: Path, rate_hz: float = 15.0, settings: SpellingSettings = DEFAULT_SETTINGS
-) -> str:
+def read_film(sight: Sight, file: Path, rate_hz: float = 15.0, settings: SpellingSettings = DEFAULT_SETTINGS) -> str:
     """The text that a film spells."""
-    speller = Speller(settings)
-    for _ in watch(recognizer, iter(VideoFile(file, rate_hz)), speller):
+    speller = speller_for(sight.recognizer.about, settings)
+    for _ in watch(sight, iter(VideoFile(file, rate_hz)), speller):
         pass
     return speller.text
 
@@ -71,18 +70,19 @@ def hands_of_run(run: Path, settings: DatamoduleSettings, signs: set[int]) -> Ha
     return hands
 
 
-def still_accuracy(recognizer: Recognizer, hands: Hands) -> float:
+def still_accuracy(sight: Sight, hands: Hands) -> float:
     """Share of the single images that are recognised: what no reading of films made of them can make up for."""
     correct = total = 0
     for sign, images in hands.items():
-        squares = np.stack([recognizer.square(image) for image in images])
-        correct += int((recognizer.probabilities(squares).argmax(axis=1) == sign).sum())
+        squares = [seen.square for seen in map(sight.look, images) if seen.square is not None]
+        if squares:
+            correct += int((sight.recognizer.probabilities(np.stack(squares)).argmax(axis=1) == sign).sum())
         total += len(images)
     return correct / total
 
 
 def run_trials(
-    recognizer: Recognizer,
+    sight: Sight,
     hands: Hands,
     texts: list[str],
     speeds: list[float],
@@ -104,7 +104,7 @@ def run_trials(
         for speed, number, text in jobs:
             file = folder / f"{text.replace(' ', '_')}_{speed:g}s.mp4"
             write_film(file, text, hands, Pace(speed), seed=number)
-            trials.append(Trial(speed, text, read_film(recognizer, file)))
+            trials.append(Trial(speed, text, read_film(sight, file)))
             advance(1)
     return trials
 
@@ -115,7 +115,8 @@ def spelling_trial(
     """Run the trials, print what was read and the character error rates, and write them."""
     console = Console()
     print_about(recognizer.about, console)
-    trials = run_trials(recognizer, hands, texts, speeds, keep)
+    sight = Sight(recognizer)
+    trials = run_trials(sight, hands, texts, speeds, keep)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("spelled")
     for speed in speeds:
@@ -130,7 +131,7 @@ def spelling_trial(
     table.add_row("character error rate", *(f"{rate:.1%}" for rate in rates), style="bold")
     console.print(table)
     console.print(
-        f"  {still_accuracy(recognizer, hands):.1%} of the single images that the films are made of are recognised",
+        f"  {still_accuracy(sight, hands):.1%} of the single images that the films are made of are recognised",
         highlight=False,
     )
     if output is not None:

@@ -52,7 +52,7 @@ def example_film(folder: Path) -> Path:
 
 
 def camera_frames(text: str = WORD) -> Iterator[Frame]:
-    """The same word as the page's camera would see it: the hand fills the guide box, ten frames a second."""
+    """The same word as the page's camera would see it: the hand as large as the guide box, ten frames a second."""
     margin = round(FILM_SIDE_PX * (1 / GUIDE_SHARE - 1) / 2)
     next_frame = 0.0
     for frame in frames_of(text, hands(text), _PACE, np.random.default_rng(1)):

@@ -1,14 +1,17 @@
-"""One visitor's camera: the part in the guide box, its probabilities smoothed over time, the text spelled so far."""
+"""One visitor's camera: the hand that is followed, its probabilities smoothed over time, the text spelled so far."""
 
 import time
 
 import numpy as np
 
-from src.inference.recognizer import Recognizer, ranked
-from src.inference.spelling import Letter, Speller, SpellingSettings
-from src.inference.watching import is_blank
+from src.hands.hand import Hand
+from src.inference.recognizer import ranked
+from src.inference.sight import Following, Sight
+from src.inference.spelling import Letter, Speller, SpellingSettings, speller_for
+from src.signs.labels import NUM_SIGNS
 
-# Of the largest square in the image's middle; style.css draws the guide box by the same number.
+# Of the largest square in the image's middle, for networks that read whole frames; style.css draws the guide box by the
+# same number.
 GUIDE_SHARE = 0.8
 SHOWN_SIGNS = 5
 _LETTERS_KEPT = 400
@@ -25,10 +28,18 @@ def guide_box(pixels: np.ndarray) -> np.ndarray:
 
 
 class LiveReading:
-    """What one visitor has signed; the last 400 letters at most."""
+    """What one visitor has signed; the last 400 letters at most.
+
+    Attributes:
+        hand: in pixels of the last frame; None where none is seen, and for a network that reads whole frames.
+        frame: width and height of the last frame in pixels; zeros before the first.
+    """
 
     def __init__(self) -> None:
+        self.hand: Hand | None = None
+        self.frame = (0, 0)
         self._speller: Speller | None = None
+        self._following: Following | None = None
         self._sees_something = False
 
     @property
@@ -52,21 +63,29 @@ class LiveReading:
         leading = self._speller.leading if self._speller else None
         return leading[1] if leading else 0.0
 
-    def look(self, recognizer: Recognizer, pixels: np.ndarray, seconds: float | None = None) -> None:
+    @property
+    def looked(self) -> bool:
+        """Whether there was a frame yet."""
+        return self.frame != (0, 0)
+
+    def look(self, sight: Sight, pixels: np.ndarray, seconds: float | None = None) -> None:
         """One frame.
 
         Args:
             pixels: `(height, width, 3) uint8` RGB of the whole frame, not mirrored.
             seconds: its time; None for now.
         """
-        if self._speller is None:
-            self._speller = Speller(_SPELLING)
-        square = recognizer.square(guide_box(pixels))
-        self._sees_something = not is_blank(square)
-        probabilities = recognizer.probabilities(square[None])[0]
-        if not self._sees_something:
-            probabilities = np.zeros_like(probabilities)
-        self._speller.feed(time.monotonic() if seconds is None else seconds, probabilities)
+        if self._speller is None or self._following is None:
+            self._speller = speller_for(sight.recognizer.about, _SPELLING)
+            self._following = sight.following()
+        seconds = time.monotonic() if seconds is None else seconds
+        seen = self._following.look(guide_box(pixels) if sight.finder is None else pixels, seconds)
+        self._sees_something = seen.square is not None
+        self.hand, self.frame = seen.hand, (pixels.shape[1], pixels.shape[0])
+        probabilities = np.zeros(NUM_SIGNS, np.float32)
+        if seen.square is not None:
+            probabilities = sight.recognizer.probabilities(seen.square[None])[0]
+        self._speller.feed(seconds, probabilities, seen.speed)
         if len(self.letters) > _LETTERS_KEPT:
             self._go_on_from(self.letters[-_LETTERS_KEPT // 2 :])
 
@@ -80,5 +99,5 @@ class LiveReading:
 
     def _go_on_from(self, letters: list[Letter]) -> None:
         if self._speller is not None:
-            self._speller = Speller(_SPELLING)
+            self._speller = Speller(self._speller.settings)
             self._speller.letters = list(letters)

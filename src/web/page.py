@@ -10,6 +10,7 @@ import gradio as gr
 import numpy as np
 
 from src.inference.recognizer import Recognizer
+from src.inference.sight import Sight
 from src.web import examples, shown
 from src.web.dropped import FILE_EXTENSIONS, MOST_FILES, read_dropped
 from src.web.live import LiveReading
@@ -17,7 +18,7 @@ from src.web.live import LiveReading
 STYLE = Path(__file__).with_name("style.css")
 CHART_ADDRESS = "chart.jpg"
 MOST_FILE_BYTES = 100 * 1024**2
-_HINT = "Allow the camera, press Record and hold one hand in the box. Nothing is kept."
+_HINT = "Allow the camera, press Record and hold one hand {where}. Nothing is kept."
 _VISITORS = 8
 _CLEAN_SECONDS = (300, 1800)  # how often dropped files are looked through, and how old they may become
 
@@ -42,22 +43,23 @@ class _Answers:
     """What the network says to a visitor, as the page's parts ask for it.
 
     Attributes:
-        recognizer: the network.
+        sight: the network, and what finds the hand for it.
         folder: where examples are kept.
     """
 
-    recognizer: Recognizer
+    sight: Sight
     folder: Path
 
     def show(self, reading: LiveReading) -> tuple[Html, Html]:
         """The answer and the text so far."""
-        return shown.answer(reading.best, self.recognizer.about, reading.held), shown.text(reading.text)
+        about = self.sight.recognizer.about
+        return shown.answer(reading.best, about, reading.held, reading.looked), shown.text(reading.text)
 
-    def look(self, pixels: np.ndarray | None, reading: LiveReading) -> tuple[Html, Html]:
-        """One frame of the camera."""
+    def look(self, pixels: np.ndarray | None, reading: LiveReading) -> tuple[Html, Html, Html]:
+        """One frame of the camera: the hand that was found in it, and what is said of it."""
         if pixels is not None:
-            reading.look(self.recognizer, pixels)
-        return self.show(reading)
+            reading.look(self.sight, pixels)
+        return shown.found(reading.hand, reading.frame), *self.show(reading)
 
     def clear(self, reading: LiveReading) -> tuple[Html, Html]:
         """Begin the text again."""
@@ -75,17 +77,17 @@ class _Answers:
         begun = monotonic()
         for frame in examples.camera_frames():
             sleep(max(0.0, begun + frame.seconds - monotonic()))
-            reading.look(self.recognizer, frame.pixels, frame.seconds)
+            reading.look(self.sight, frame.pixels, frame.seconds)
             stand_in = gr.update(value=shown.stand_in(frame.pixels), visible=True)
-            yield gr.update(visible=False), stand_in, *self.show(reading)
-        yield gr.update(visible=True), gr.update(value="", visible=False), *self.show(reading)
+            yield gr.update(visible=False), stand_in, shown.found(reading.hand, reading.frame), *self.show(reading)
+        yield gr.update(visible=True), gr.update(value="", visible=False), "", *self.show(reading)
 
     def read(self, files: list[str] | None) -> Iterator[Html]:
         """Dropped files, a card each."""
         if not files:
             yield ""
             return
-        yield from read_dropped(self.recognizer, [Path(file) for file in files])
+        yield from read_dropped(self.sight, [Path(file) for file in files])
 
     def example_images(self) -> list[str]:
         """Files to be read as if they had been dropped."""
@@ -103,13 +105,14 @@ def build_page(recognizer: Recognizer, folder: Path) -> gr.Blocks:
         recognizer: the network that answers.
         folder: where examples are kept; the caller removes it.
     """
-    about, answers = recognizer.about, _Answers(recognizer, folder)
+    sight = Sight(recognizer)
+    about, answers = recognizer.about, _Answers(sight, folder)
     with gr.Blocks(title="fingerspell", analytics_enabled=False, delete_cache=_CLEAN_SECONDS) as page:
         gr.HTML(f'<header class="fs-header"><h1>fingerspell</h1>{shown.about_line(about)}</header>')
         with gr.Row(elem_classes="fs-columns"):
             with gr.Column(scale=5, min_width=320), gr.Tabs(elem_id="tabs"):
                 with gr.Tab("Camera", id="camera") as camera_tab:
-                    camera, stand_in, example = _camera()
+                    camera, stand_in, hand, example = _camera(guided=sight.finder is None)
                 with gr.Tab("Images and films", id="files") as files_tab:
                     _dropped_files(answers)
             with gr.Column(scale=4, min_width=320):
@@ -125,39 +128,46 @@ def build_page(recognizer: Recognizer, folder: Path) -> gr.Blocks:
         camera.stream(
             answers.look,
             [camera, reading],
-            [answer, text],
+            [hand, answer, text],
             stream_every=examples.CAMERA_FRAME_SECONDS,
             concurrency_limit=_VISITORS,
             **_QUIET,
         )
         clean.click(answers.clear, reading, [answer, text], queue=False, **_QUIET)
         back.click(answers.delete_last, reading, [answer, text], queue=False, **_QUIET)
-        example.click(answers.play, reading, [camera, stand_in, answer, text], concurrency_limit=_VISITORS, **_QUIET)
+        played = [camera, stand_in, hand, answer, text]
+        example.click(answers.play, reading, played, concurrency_limit=_VISITORS, **_QUIET)
         camera_tab.select(lambda: gr.update(visible=True), None, live, queue=False, **_QUIET)
         files_tab.select(lambda: gr.update(visible=False), None, live, queue=False, **_QUIET)
     return page
 
 
-def _camera() -> tuple[gr.Image, gr.HTML, gr.Button]:
-    """The camera, what stands in its place during the example, and the button that begins it."""
-    camera = gr.Image(
-        sources=["webcam"],
-        streaming=True,
-        type="numpy",
-        format="jpeg",
-        # The network gets the image as it is; style.css mirrors what the visitor sees.
-        webcam_options=gr.WebcamOptions(
-            mirror=False, constraints={"video": {"width": {"ideal": 640}, "height": {"ideal": 480}}}
-        ),
-        show_label=False,
-        buttons=[],
-        elem_id="camera-view",
-    )
-    stand_in = gr.HTML(visible=False, elem_id="stand-in")
-    gr.HTML(f'<p class="fs-hint">{_HINT}</p>')
+def _camera(guided: bool) -> tuple[gr.Image, gr.HTML, gr.HTML, gr.Button]:
+    """The camera, what stands in its place during the example, the hand drawn over either, and the example's button.
+
+    Args:
+        guided: whether the network reads the part in a guide box; else a hand is found anywhere in the picture.
+    """
+    with gr.Column(elem_id="camera", elem_classes="fs-guided" if guided else "fs-finding"):
+        camera = gr.Image(
+            sources=["webcam"],
+            streaming=True,
+            type="numpy",
+            format="jpeg",
+            # The network gets the image as it is; style.css mirrors what the visitor sees.
+            webcam_options=gr.WebcamOptions(
+                mirror=False, constraints={"video": {"width": {"ideal": 640}, "height": {"ideal": 480}}}
+            ),
+            show_label=False,
+            buttons=[],
+            elem_id="camera-view",
+        )
+        stand_in = gr.HTML(visible=False, elem_id="stand-in")
+        hand = gr.HTML(elem_id="hand")
+    gr.HTML(f'<p class="fs-hint">{_HINT.format(where="in the box" if guided else "up")}</p>')
     with gr.Row(elem_classes="fs-buttons"):
         example = gr.Button("No camera? Watch an example", elem_id="camera-example")
-    return camera, stand_in, example
+    return camera, stand_in, hand, example
 
 
 def _dropped_files(answers: _Answers) -> None:

@@ -8,8 +8,11 @@ import cv2
 import numpy as np
 
 from src.evaluation.promises import leak
+from src.hands.hand import Hand
+from src.inference.drawing import BONES
 from src.inference.recognizer import About
 from src.inference.results import NOT_SURE
+from src.inference.sight import NO_HAND
 from src.inference.spelling import Letter
 from src.signs.labels import NUM_SIGNS, SIGNS
 from src.sources.catalog import RENDERED
@@ -18,11 +21,20 @@ from src.sources.catalog import RENDERED
 _CHART_COLUMNS, _CHART_ROWS, _CELL_PX, _CHART_GAP_PX = 9, 4, 176, 4
 
 
-def answer(best: Sequence[tuple[str, float]], about: About, held: float = 0.0) -> str:
-    """The sign, its probability, how long it has been held, and the most probable signs as bars."""
+def answer(best: Sequence[tuple[str, float]], about: About, held: float = 0.0, looked: bool = False) -> str:
+    """The sign, its probability, how long it has been held, and the most probable signs as bars.
+
+    Args:
+        best: empty where no hand is seen.
+        looked: whether there was anything to be seen yet.
+    """
     sure = bool(best) and about.is_sure(best[0][1])
     if not best:
-        head = '<div class="fs-sign fs-faint">–</div><div class="fs-word fs-faint">no hand yet</div>'
+        head = (
+            '<div class="fs-sign fs-faint">–</div><div class="fs-word fs-faint">'
+            + (NO_HAND if looked else "no hand yet")
+            + "</div>"
+        )
     elif not sure:
         head = f'<div class="fs-sign fs-doubt">?</div><div class="fs-word fs-doubt">{NOT_SURE}</div>'
     else:
@@ -85,18 +97,39 @@ def data_uri(pixels: np.ndarray, height_px: int = 160) -> str:
 
 
 def stand_in(pixels: np.ndarray) -> str:
-    """A frame of the example in the camera's place, with the same guide box."""
+    """A frame of the example in the camera's place."""
     return f'<div class="fs-stage"><img src="{data_uri(pixels, 320)}" alt="a rendered hand"></div>'
 
 
-def image_card(name: str, pixels: np.ndarray, best: Sequence[tuple[str, float]], about: About) -> str:
-    """One dropped image and what it shows."""
-    sure = about.is_sure(best[0][1])
-    said = f"{best[0][0]} <span>{best[0][1]:.0%}</span>" if sure else NOT_SURE
+def found(hand: Hand | None, frame: tuple[int, int]) -> str:
+    """The hand's box and joints as lines over the camera's picture, mirrored as that is; nothing without a hand.
+
+    Args:
+        hand: in pixels of the frame.
+        frame: its width and height.
+    """
+    if hand is None:
+        return ""
+    x0, y0, x1, y1 = hand.box
+    dots = [f"{x:.0f} {y:.0f}" for x, y in hand.joints.tolist()]
+    lines = "".join(f"M{dots[start]}L{dots[end]}" for start, end in BONES)
+    joints = "".join(f"M{dot}h0" for dot in dots)
+    return (
+        f'<svg class="fs-hand" viewBox="0 0 {frame[0]} {frame[1]}" aria-hidden="true">'
+        f'<rect x="{x0:.0f}" y="{y0:.0f}" width="{x1 - x0:.0f}" height="{y1 - y0:.0f}" rx="6"/>'
+        f'<path d="{lines}"/><path class="fs-joints" d="{joints}"/></svg>'
+    )
+
+
+def image_card(name: str, pixels: np.ndarray, best: Sequence[tuple[str, float]], about: About, note: str = "") -> str:
+    """One dropped image and what it shows; `best` is empty where it shows no hand."""
+    sure = bool(best) and about.is_sure(best[0][1])
+    said = f"{best[0][0]} <span>{best[0][1]:.0%}</span>" if sure else NOT_SURE if best else NO_HAND
+    more = f'<div class="fs-note">{escape(note)}</div>' if note else ""
     return (
         f'<figure class="fs-card"><img src="{data_uri(pixels)}" alt=""><figcaption>'
         f'<div class="fs-name">{escape(name)}</div><div class="fs-short{"" if sure else " fs-doubt"}">{said}</div>'
-        f"{_bars(best, sure)}</figcaption></figure>"
+        f"{_bars(best, sure)}{more}</figcaption></figure>"
     )
 
 

@@ -16,6 +16,7 @@ from src import evaluate, predict
 from src.inference.images import Crop, crop_named, find_images, read_images
 from src.inference.recognizer import About, open_recognizer, ranked, signs_named
 from src.inference.results import print_about
+from src.inference.sight import Sight
 from src.inference.video import VideoFile
 from src.runs.folder import CALIBRATION
 from src.signs.labels import INDEX_OF, LETTERS, SIGNS
@@ -40,7 +41,7 @@ def test_predict_and_evaluate_say_the_same_of_the_same_images(
     files = [file if file.is_file() else next(tiny_root.rglob(file.name)) for file in files]
     assert len(files) > 20
     recognizer = open_recognizer(cnn_run)
-    for row, reading in zip(evaluated, read_images(recognizer, files), strict=True):
+    for row, reading in zip(evaluated, read_images(Sight(recognizer), files), strict=True):
         sign, probability = ranked(reading.probabilities, 1)[0]
         assert sign == row["prediction"]
         if recognizer.about.temperature == 1:
@@ -106,7 +107,7 @@ def test_every_bad_input_ends_in_one_sentence(cnn_run: Path, door: Callable, tmp
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("input=x.jpg",), "run has no value"),
+        (("input=x.jpg",), "no such file"),
         (("run={run}",), "input has no value"),
         (("run={tmp}/none", "input={image}"), "no such folder or file"),
         (("run={tmp}", "input={image}"), "not a run's folder"),
@@ -118,6 +119,8 @@ def test_every_bad_input_ends_in_one_sentence(cnn_run: Path, door: Callable, tmp
         (("run={run}", "input={image}", "annotate=x.png"), "name a folder"),
         (("run={run}", "input={film}", "annotate=x"), "a film's name ends in"),
         (("run={run}", "input={image}", "rate=0"), "rate=0 is out of range"),
+        (("run={run}", "input={film}", "steady=0"), "steady=0 is out of range"),
+        (("run={run}", "input={film}", "certain=2"), "certain=2 is out of range"),
         (("run={run}", "input={image}", "inptu=x"), "did you mean 'input'"),
     ],
 )

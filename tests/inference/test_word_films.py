@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from src import spelling
-from src.demo import IN_THE_BOX
 from src.errors import UserError
+from src.inference.box import IN_THE_BOX
 from src.inference.video import Frame
 from src.inference.word_films import FILM_RATE_HZ, Hands, Pace, check_text, frames_of
 from src.signs.labels import INDEX_OF
@@ -80,6 +80,10 @@ def test_an_exported_file_is_tried_on_rendered_hands_and_says_that_it_has_no_pic
 ) -> None:
     tried = door(spelling.main, f"run={IN_THE_BOX}", "hands=rendered", "words=L", "speeds=0.6")
     assert tried.status == 0, tried.err
+    boxed = door(spelling.main, "words=L", "speeds=0.6")
+    assert boxed.status == 0, boxed.err
+    assert "The network in the box" in boxed.out
+    assert "use hands=rendered" in door(spelling.main, "hands=test").err
     assert "use hands=rendered" in door(spelling.main, f"run={IN_THE_BOX}").err
 
 

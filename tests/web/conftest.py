@@ -13,6 +13,7 @@ from tests.conftest import BROWSER_REQUIRED
 
 if TYPE_CHECKING:
     from src.inference.recognizer import Recognizer
+    from src.inference.sight import Sight
 
 # make test-web installs what these tests need; make test, which must be quick, goes without.
 MISSING = [name for name in ("gradio", "playwright") if importlib.util.find_spec(name) is None]
@@ -22,10 +23,18 @@ collect_ignore_glob = ["test_*.py"] if MISSING and not BROWSER_REQUIRED else []
 @pytest.fixture(scope="session")
 def in_the_box() -> "Recognizer":
     """The network that the page starts with."""
-    from src.demo import IN_THE_BOX
+    from src.inference.box import IN_THE_BOX
     from src.inference.recognizer import open_recognizer
 
     return open_recognizer(IN_THE_BOX, threads=1)
+
+
+@pytest.fixture(scope="session")
+def sight(in_the_box: "Recognizer") -> "Sight":
+    """What the page looks with."""
+    from src.inference.sight import Sight
+
+    return Sight(in_the_box)
 
 
 @pytest.fixture(scope="session")

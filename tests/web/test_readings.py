@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from src import predict
-from src.demo import IN_THE_BOX
+from src.inference.box import IN_THE_BOX
 from src.inference.images import read_images
 from src.inference.recognizer import Recognizer, ranked
+from src.inference.results import WHICH_HAND
+from src.inference.sight import Sight
 from src.inference.spelling import Letter
 from src.inference.spelling_trial import Trial, read_film
 from src.signs.labels import SIGNS
@@ -21,11 +23,13 @@ from src.sources.images import read_image
 from src.sources.records import ImageRecord
 from src.web import dropped, examples, shown
 from src.web.live import GUIDE_SHARE, LiveReading, guide_box
+from src.web.page import build_page
 from src.web.serving import _CHART
+from tests.inference.stand_ins import BrightFinder, StandIn, picture
 
 
-def cards_of(recognizer: Recognizer, *files: Path) -> str:
-    return list(dropped.read_dropped(recognizer, files))[-1]
+def cards_of(sight: Sight, *files: Path) -> str:
+    return list(dropped.read_dropped(sight, files))[-1]
 
 
 def text_of(page: str) -> str:
@@ -42,35 +46,71 @@ def huge_png() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
-def test_the_page_says_of_a_picture_what_predict_says(in_the_box: Recognizer, tmp_path: Path) -> None:
+def test_the_page_says_of_a_picture_what_predict_says(sight: Sight, tmp_path: Path) -> None:
     files = examples.example_images(tmp_path)
     predict.main([f"run={IN_THE_BOX}", f"input={tmp_path}", f"output={tmp_path}/said.csv"])
     with (tmp_path / "said.csv").open(newline="") as table:
         said = {Path(row["file"]).name: row for row in csv.DictReader(table)}
     assert len(said) == len(files)
     for file in files:
-        card, row = cards_of(in_the_box, file), said[file.name]
+        card, row = cards_of(sight, file), said[file.name]
         expected = [(row[key], float(row[p])) for key, p in (("sign", "probability"), ("second", "second_probability"))]
         rows = re.findall(r"<b>(.)</b>.*?<em>(\d+)%</em>", card)[:2]
         assert rows == [(sign, f"{probability:.0%}"[:-1]) for sign, probability in expected]
 
 
-def test_a_camera_frame_is_read_as_predict_reads_the_part_in_the_guide_box(
-    in_the_box: Recognizer, tmp_path: Path
-) -> None:
-    file = examples.example_images(tmp_path)[0]
-    image = cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB)
+def test_a_network_that_reads_whole_frames_is_shown_the_part_in_the_guide_box() -> None:
+    image = picture(("K", 100, 120, 120), width=240)
     margin = round(image.shape[0] * (1 / GUIDE_SHARE - 1) / 2)
-    frame = cv2.copyMakeBorder(image, margin, margin, margin + 90, margin + 90, cv2.BORDER_CONSTANT, value=(9, 200, 9))
-    assert np.array_equal(guide_box(frame), image)
-    reading = LiveReading()
-    reading.look(in_the_box, frame, 0.0)
-    alone = in_the_box.probabilities(in_the_box.square(image)[None])[0]
-    assert [sign for sign, _ in reading.best] == [sign for sign, _ in ranked(alone, 5)]
-    assert [p for _, p in reading.best] == pytest.approx([p for _, p in ranked(alone, 5)], abs=1e-6)
+    around = cv2.copyMakeBorder(image, margin, margin, margin + 90, margin + 90, cv2.BORDER_CONSTANT, value=(9, 200, 9))
+    assert np.array_equal(guide_box(around), image)
+    network, reading = StandIn("none"), LiveReading()
+    reading.look(Sight(network), around, 0.0)
+    alone = network.probabilities(network.square(image)[None])[0]
+    assert reading.best == ranked(alone, 5)
+    assert reading.best[0][0] == "K"
+    assert shown.found(reading.hand, reading.frame) == ""
 
 
-def test_every_bad_file_gets_a_message_and_stops_no_other(in_the_box: Recognizer, tmp_path: Path) -> None:
+def test_a_network_that_reads_found_hands_is_shown_one_wherever_it_is_in_the_frame() -> None:
+    eyes, reading = Sight(StandIn(), BrightFinder()), LiveReading()
+    for number in range(12):
+        reading.look(eyes, picture(("K", 290, 30, 50)), number / 10)  # in a corner, beyond any guide box
+    assert reading.best[0][0] == reading.text == "K"
+    drawn = shown.found(reading.hand, reading.frame)
+    assert 'viewBox="0 0 320 240"' in drawn
+    assert '<rect x="265" y="5" width="50" height="50"' in drawn
+    assert drawn.count("h0") == 21
+    reading.look(eyes, picture(), 2.0)
+    assert shown.found(reading.hand, reading.frame) == ""
+    said = shown.answer(reading.best, eyes.recognizer.about, reading.held, reading.looked)
+    assert "no hand<" in said
+    assert reading.best == []
+
+
+def test_the_guide_box_is_there_for_networks_that_read_whole_frames_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("src.inference.sight.HandFinder", BrightFinder)
+    for crop, expected in (("none", ("fs-guided", "in the box")), ("hand", ("fs-finding", "hand up"))):
+        page = str(build_page(StandIn(crop), tmp_path).get_config_file())
+        assert all(words in page for words in expected)
+        assert ("fs-guided" in page) == (crop == "none")
+
+
+def test_a_dropped_picture_without_a_hand_says_so_and_one_with_two_which_was_read(tmp_path: Path) -> None:
+    eyes = Sight(StandIn(), BrightFinder())
+    cv2.imwrite(str(tmp_path / "room.png"), picture())
+    cv2.imwrite(str(tmp_path / "two.png"), picture(("A", 80, 100, 50), ("B", 220, 100, 80)))
+    room, two = (cards_of(eyes, tmp_path / name) for name in ("room.png", "two.png"))
+    assert "no hand<" in room
+    assert "alert" not in room
+    assert "fs-row" not in room
+    assert ">B <" in two
+    assert WHICH_HAND in two
+
+
+def test_every_bad_file_gets_a_message_and_stops_no_other(sight: Sight, tmp_path: Path) -> None:
     good = examples.example_images(tmp_path)[0]
     bad = {
         "empty.jpg": b"",
@@ -83,7 +123,7 @@ def test_every_bad_file_gets_a_message_and_stops_no_other(in_the_box: Recognizer
     }
     for name, content in bad.items():
         (tmp_path / name).write_bytes(content)
-    page = cards_of(in_the_box, *(tmp_path / name for name in bad), good)
+    page = cards_of(sight, *(tmp_path / name for name in bad), good)
     assert page.count('role="alert"') == len(bad)
     assert page.count('<figure class="fs-card">') == 1
     for said in ("empty file", "not an image", "megapixels", "truncated", "no video that can be read"):
@@ -94,55 +134,55 @@ def test_every_bad_file_gets_a_message_and_stops_no_other(in_the_box: Recognizer
 
 
 def test_more_files_than_allowed_are_named_and_left(
-    in_the_box: Recognizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sight: Sight, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dropped, "MOST_FILES", 2)
-    page = cards_of(in_the_box, *examples.example_images(tmp_path))
+    page = cards_of(sight, *examples.example_images(tmp_path))
     assert page.count("<figure") == 2
     assert "3 more" in page
 
 
 def test_a_long_film_is_read_to_the_limit_and_says_so(
-    in_the_box: Recognizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sight: Sight, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     film = examples.example_film(tmp_path)
-    whole = text_of(cards_of(in_the_box, film))
-    assert whole == read_film(in_the_box, film)
+    whole = text_of(cards_of(sight, film))
+    assert whole == read_film(sight, film)
     monkeypatch.setattr(dropped, "FILM_SECONDS", 3.0)
-    page = cards_of(in_the_box, film)
+    page = cards_of(sight, film)
     assert 1 <= len(text_of(page)) < len(whole)
     assert whole.startswith(text_of(page))
     assert "first 3 seconds" in page
 
 
-def test_the_network_in_the_box_reads_the_examples_that_the_page_offers(in_the_box: Recognizer, tmp_path: Path) -> None:
-    images = list(read_images(in_the_box, examples.example_images(tmp_path)))
+def test_the_network_in_the_box_reads_the_examples_that_the_page_offers(sight: Sight, tmp_path: Path) -> None:
+    images = list(read_images(sight, examples.example_images(tmp_path)))
     right = [ranked(reading.probabilities, 1)[0][0] == reading.file.stem for reading in images]
     assert sum(right) >= len(right) - 1
-    read = read_film(in_the_box, examples.example_film(tmp_path))
+    read = read_film(sight, examples.example_film(tmp_path))
     assert Trial(1.2, examples.WORD, read).edits <= 1
 
 
-def test_the_example_spells_its_word_before_the_camera_too(in_the_box: Recognizer) -> None:
+def test_the_example_spells_its_word_before_the_camera_too(sight: Sight) -> None:
     reading = LiveReading()
     for frame in examples.camera_frames():
-        reading.look(in_the_box, frame.pixels, frame.seconds)
+        reading.look(sight, frame.pixels, frame.seconds)
     spelled = reading.text
     assert Trial(1.2, examples.WORD, spelled).edits <= 1
     reading.delete_last()
     assert reading.text == spelled[:-1].rstrip()
     reading.clear()
     assert reading.text == ""
-    reading.look(in_the_box, np.full((480, 640, 3), 120, np.uint8))
+    reading.look(sight, np.full((480, 640, 3), 120, np.uint8))
     assert reading.best == []  # a covered lens is no sign
 
 
-def test_what_was_spelled_long_ago_does_not_fill_the_memory(in_the_box: Recognizer) -> None:
+def test_what_was_spelled_long_ago_does_not_fill_the_memory(sight: Sight) -> None:
     reading = LiveReading()
     frame = np.full((48, 48, 3), 120, np.uint8)
-    reading.look(in_the_box, frame, 0.0)
+    reading.look(sight, frame, 0.0)
     reading.letters.extend([Letter("A", 0.0, 1.0, 0.9, after_space=False)] * 500)
-    reading.look(in_the_box, frame, 1.0)
+    reading.look(sight, frame, 1.0)
     assert 100 <= len(reading.letters) <= 400
 
 

@@ -1,0 +1,1 @@
+"""Where the hand is: found in a picture, followed through a film, and cut out for whoever reads it."""
