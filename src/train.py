@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 
 def run(settings: "RunSettings", run_dir: Path, resume: bool = False) -> None:
-    """Train, then write the run's page and print what came out."""
+    """Train, then write the run's page and print what came out.
+
+    Raises:
+        UserError: these settings are not for training, or do not fit together.
+    """
+    settings.check_training()
     with imports():
         from src.learning.training import train
 

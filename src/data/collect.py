@@ -18,9 +18,13 @@ from src.sources.records import WHOLE_FILE, Finding, ImageRecord
 from src.sources.source import Discovery, Places
 
 Irregular = Literal["convert", "drop"]
+Unfound = Literal["drop", "whole"]
 
 # An image this many times larger than the median of its source was made in another way than the others.
 OUTLIER_AREA_RATIO = 50
+
+NO_HAND = "no hand found: left out"
+NO_HAND_WHOLE = "no hand found: used whole"
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,12 @@ class Collection:
 
 
 def collect(
-    sources: Sequence[str], places: Places, decoding: Decoding, cache_dir: Path, irregular: Irregular = "convert"
+    sources: Sequence[str],
+    places: Places,
+    decoding: Decoding,
+    cache_dir: Path,
+    irregular: Irregular = "convert",
+    unfound: Unfound = "drop",
 ) -> Collection:
     """Find, decode and cache the images of some sources.
 
@@ -56,12 +65,19 @@ def collect(
         cache_dir: where decoded images are kept.
         irregular: whether an image that needed a conversion or is of an outlying size is used ("convert") or left out
             ("drop"); it is listed either way.
+        unfound: whether an image in which the hand is looked for and not found is left out ("drop") or used as it is
+            ("whole"); it is listed either way.
 
     Raises:
-        UserError: a source is unknown, missing, or has no readable image; `irregular` is none of those named above.
+        UserError: a source is unknown, missing, or has no readable image; `irregular` or `unfound` is none of those
+            named above.
     """
-    if irregular not in get_args(Irregular):
-        raise UserError(f"irregular is '{irregular}'; choose from {', '.join(get_args(Irregular))}.")
+    for name, value, choices in (
+        ("irregular", irregular, get_args(Irregular)),
+        ("unfound", unfound, get_args(Unfound)),
+    ):
+        if value not in choices:
+            raise UserError(f"{name} is '{value}'; choose from {', '.join(choices)}.")
     if not sources:
         raise UserError(f"No source of images is named; choose one or more of {', '.join(CATALOG)}.")
     records: list[ImageRecord] = []
@@ -73,7 +89,7 @@ def collect(
     for source in [source_named(name) for name in dict.fromkeys(sources)]:
         discovery = source.find(places)
         decoded = decode_once(discovery.source, discovery.records, decoding, Path(cache_dir))
-        usable, rows, source_findings = _judge(discovery, decoded, irregular)
+        usable, rows, source_findings = _judge(discovery, decoded, irregular, unfound)
         records += usable
         findings += source_findings
         files.append(decoded.pixels_file)
@@ -85,10 +101,10 @@ def collect(
 
 
 def _judge(
-    discovery: Discovery, decoded: DecodedImages, irregular: Irregular
+    discovery: Discovery, decoded: DecodedImages, irregular: Irregular, unfound: Unfound
 ) -> tuple[list[ImageRecord], list[int], list[Finding]]:
     """Usable records with their sizes, their rows in the cache, and all findings of one source."""
-    source, keep_irregular = discovery.source.name, irregular == "convert"
+    source, keep_irregular, keep_unfound = discovery.source.name, irregular == "convert", unfound == "whole"
     areas = [verdict.width_px * verdict.height_px for verdict in decoded.verdicts if not verdict.unreadable]
     median_area = float(np.median(areas)) if areas else 0.0
     usable: list[ImageRecord] = []
@@ -104,7 +120,10 @@ def _judge(
         if verdict.width_px * verdict.height_px > OUTLIER_AREA_RATIO * median_area:
             reasons.append(f"over {OUTLIER_AREA_RATIO} times the source's median area: scaled down")
         findings += [Finding(name, source, reason, keep_irregular) for reason in reasons]
-        if not reasons or keep_irregular:
+        has_hand = verdict.certainty != 0
+        if not has_hand:
+            findings.append(Finding(name, source, NO_HAND_WHOLE if keep_unfound else NO_HAND, keep_unfound))
+        if (not reasons or keep_irregular) and (has_hand or keep_unfound):
             if not record.file:  # an image that lies in no file can be read from the cache like one that does
                 record = replace(record, file=str(decoded.pixels_file), row=row)
             usable.append(replace(record, width_px=verdict.width_px, height_px=verdict.height_px))

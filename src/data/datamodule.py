@@ -1,6 +1,7 @@
 """The LightningDataModule: sources to manifest, manifest to split, split to loaders."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -11,8 +12,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from src import hardware
 from src.data.augment import Augmentation, Draws
-from src.data.collect import Collection, collect
+from src.data.collect import NO_HAND, Collection, collect
 from src.data.duplicates import find_duplicates
+from src.data.hand_crop import finder_for
 from src.data.loading import Batch, CutBatch, EpochSampler, PixelDataset, as_it_is, limit_threads
 from src.data.manifest import Manifest
 from src.data.pixels import Pixels
@@ -20,6 +22,7 @@ from src.data.settings import AugmentationSettings, DatamoduleSettings
 from src.data.split import Split, SplitProtocol
 from src.errors import UserError
 from src.signs.labels import NUM_SIGNS, SIGNS
+from src.sources.catalog import refuse_training_on, source_named
 from src.sources.decoding import Decoding
 from src.sources.records import Finding
 from src.sources.source import Places
@@ -38,7 +41,11 @@ def collected(settings: DatamoduleSettings) -> Collection:
         rendered=settings.rendered,
     )
     decoding = Decoding(image_size_px=settings.image_size_px, fit=settings.fit, max_megapixels=settings.max_megapixels)
-    collection = collect(settings.sources, places, decoding, Path(settings.cache_dir), settings.irregular)
+    if settings.crop == "hand":
+        decoding = replace(decoding, crop="hand", crop_margin=settings.crop_margin, finder=finder_for(settings.sources))
+    collection = collect(
+        settings.sources, places, decoding, Path(settings.cache_dir), settings.irregular, settings.unfound
+    )
     wanted = settings.wanted_signs()
     if len(wanted) == NUM_SIGNS:
         return collection
@@ -121,7 +128,8 @@ class SignDataModule(pl.LightningDataModule):
         collection = self._collection or collected(self.settings)
         self.manifest, self.pixels, self.findings = collection.manifest, collection.pixels, collection.findings
         self.groups = self._groups(collection)
-        self.split = self.protocol.divide(self.manifest, self.groups)
+        split = self.protocol.divide(self.manifest, self.groups)
+        self.split = replace(split, notes=(*split.notes, *_unfound_notes(self.findings)))
 
     def _groups(self, collection: Collection) -> np.ndarray:
         return find_duplicates(collection.manifest, collection.pixels, Path(self.settings.cache_dir)).groups
@@ -143,6 +151,14 @@ class SignDataModule(pl.LightningDataModule):
         return shown
 
     def train_dataloader(self) -> DataLoader[Batch | CutBatch]:
+        """What is trained on, shuffled anew every epoch.
+
+        Raises:
+            UserError: the split has images in training or validation that are for measuring only.
+        """
+        for name in set(self.manifest.sources[np.union1d(self.split.train, self.split.val)]):
+            if source_named(name).for_measuring_only:
+                refuse_training_on(name)
         rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         dataset = self._shown("train")
         images = len(self.split.train)
@@ -183,6 +199,18 @@ class SignDataModule(pl.LightningDataModule):
             prefetch_factor=4 if workers > 0 else None,
             pin_memory=hardware.on_gpu(self.accelerator),
         )
+
+
+def _unfound_notes(findings: Iterable[Finding]) -> list[str]:
+    """What a reader of the figures must know of the images that no hand was found in."""
+    counts = Counter(finding.source for finding in findings if finding.reason == NO_HAND)
+    if not counts:
+        return []
+    named = " and ".join(f"{count} of {source}" for source, count in counts.items())
+    return [
+        f"Images in which no hand was found are left out and count in no figure: {named} "
+        "(datamodule.unfound=whole uses them)."
+    ]
 
 
 def images_of(trainer: pl.Trainer) -> SignDataModule:

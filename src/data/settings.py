@@ -5,7 +5,7 @@ from typing import Any, Literal
 from src.errors import UserError
 from src.settings.options import Field, settings
 from src.signs.labels import DIGITS, LETTERS, SIGNS, sign_index
-from src.sources.catalog import check_source
+from src.sources.catalog import check_sources
 from src.sources.rendered import RenderedHands
 
 
@@ -44,8 +44,7 @@ class DatamoduleSettings:
             raise UserError(
                 "datamodule.sources is empty: name at least one source, such as datamodule.sources=[asl_dataset]."
             )
-        for source in self.sources:
-            check_source(source)
+        check_sources(self.sources)
         if len(set(self.sources)) != len(self.sources):
             raise UserError(f"datamodule.sources={list(self.sources)} names a source twice: name each once.")
         if "folder" in self.sources and not self.folder:

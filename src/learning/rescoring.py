@@ -118,7 +118,12 @@ def _leaked_percent(
     trained_here = parts == "train"
     leaks = np.isin(data.groups, data.groups[trained_here])[tested]
     # Rendered pictures are drawn independently: none has a near-duplicate anywhere.
-    elsewhere = replace(own, sources=tuple(source for source in own.sources if source != RENDERED))
+    elsewhere = replace(
+        own,
+        sources=tuple(source for source in own.sources if source != RENDERED),
+        crop=data.settings.crop,  # a cropped and a whole image look too different to be compared
+        crop_margin=data.settings.crop_margin,
+    )
     if elsewhere.sources and trained_here.sum() < sum(part == "train" for part in part_of.values()):
         try:
             theirs = collected(elsewhere)

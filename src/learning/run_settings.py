@@ -19,7 +19,7 @@ from src.nets.models import Model
 from src.runs.recorded import recorded_config
 from src.settings.composing import compose_config, parsed_overrides
 from src.settings.options import Field, build, import_plugins, plain_value, refuse_stranger, settings, validated
-from src.sources.catalog import present_sources
+from src.sources.catalog import present_sources, refuse_training_on, source_named
 
 
 @settings
@@ -122,6 +122,16 @@ class RunSettings:
         if check_files:
             made.model.check_files()
         return made
+
+    def check_training(self) -> None:
+        """Accept these settings for training, before anything heavy is loaded; scoring and looking ask for less.
+
+        Raises:
+            UserError: a source is for measuring only, and not held out as a whole.
+        """
+        for name in self.datamodule.sources:
+            if source_named(name).for_measuring_only and name not in self.split.holdout:
+                refuse_training_on(name)
 
     def plain(self) -> dict[str, Any]:
         """The settings as plain values that `of` makes them from again; they travel in every checkpoint."""

@@ -6,9 +6,10 @@ from its page or counted in its files; a guess is called a guess in `remarks`.
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import NoReturn
 
 from src.errors import UserError
 from src.signs.labels import LETTERS
@@ -19,6 +20,7 @@ from src.sources.layouts.letter_csv import LetterCsv
 from src.sources.rendered import Rendered
 from src.sources.sets.asl_dataset import ASL_DATASET
 from src.sources.sets.own_folder import OWN_FOLDER
+from src.sources.sets.rooms import ROOMS_CLEARED, ROOMS_DEV, ROOMS_FREE
 from src.sources.sets.sign_digits import SIGN_DIGITS
 from src.sources.source import Source
 
@@ -55,22 +57,41 @@ def source_named(name: str) -> Source:
     return _SOURCES[name]
 
 
-def check_source(name: str) -> None:
-    """Accept the name of a source.
+def check_sources(names: Collection[str]) -> None:
+    """Accept the names of sources that are to be used together.
 
     Raises:
-        UserError: there is none of this name.
+        UserError: there is none of a name, or one source holds another's images.
     """
-    source_named(name)
+    for source in [source_named(name) for name in names]:
+        if source.part_of in names:
+            raise UserError(
+                f"{source.name} and {source.part_of} hold the same images: name {source.part_of} for all of them, or "
+                f"{source.name} for the part of them ({source.title})."
+            )
+
+
+def refuse_training_on(name: str) -> NoReturn:
+    """Say that a source is for measuring only.
+
+    Raises:
+        UserError: always.
+    """
+    raise UserError(
+        f"{name} is for measuring only, so nothing is trained on it and no checkpoint chosen by it: leave it out of "
+        f"datamodule.sources, then score the finished run with python -m src.evaluate run=<run folder> "
+        f"datamodule.sources=[{name}] split=everything, or read pictures of it with python -m src.predict."
+    )
 
 
 def present_sources(root: Path) -> list[str]:
-    """Names of the sets whose folders lie under a data root, whatever state they are in.
+    """Names of the sets whose folders lie under a data root, whatever state they are in; a part goes with its whole.
 
     Raises:
         UserError: none is there; the sentence says where they come from.
     """
-    present = [name for name, source in _SOURCES.items() if source.lies_in(Path(root))]
+    found = [source for source in _SOURCES.values() if source.lies_in(Path(root))]
+    present = [source.name for source in found if source.part_of not in {one.name for one in found}]
     if not present:
         pages = ", ".join(f"{name} ({source.page_url})" for name, source in _SOURCES.items() if source.page_url)
         raise UserError(
@@ -174,4 +195,6 @@ register(
         ),
     )
 )
+for _rooms in (ROOMS_FREE, ROOMS_CLEARED, ROOMS_DEV):
+    register(_rooms)
 register(OWN_FOLDER)

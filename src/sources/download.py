@@ -64,6 +64,9 @@ def where_to_get(dataset: "ImageSet", root: Path, remark: str = "") -> str:
     """One sentence for a set that is not there: what is missing, where to get it and where to put it."""
     place = root / dataset.name
     note = f" ({remark})" if remark else ""
+    if dataset.origin:
+        said = f"The dataset '{dataset.name}' is not in {place}, and has no page of its own"
+        return f"{said}: it was {dataset.origin}{note}."
     if not dataset.page_url:
         return f"The dataset '{dataset.name}' is not in {place}, and it has no public page to fetch it from{note}."
     return (

@@ -1,5 +1,6 @@
 """Hands that the project renders itself: no files, and otherwise a source like any other."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,6 +10,9 @@ from src.sources.decoding import Decoded, Decoding
 from src.sources.records import ImageRecord
 from src.sources.source import Discovery, Places, Source
 from src.synthetic.spec import RenderedSpec, assignment, signer_name
+
+# The longer side of the joints' box as a share of the picture, where it is least.
+_SMALLEST_HAND = 0.54
 
 
 @settings
@@ -33,6 +37,7 @@ class Rendered(Source):
 
     in_processes = True
     verb = "rendering"
+    knows_hands = True
 
     def find(self, places: Places) -> Discovery:
         """All images of the set, by number."""
@@ -51,9 +56,18 @@ class Rendered(Source):
         size = decoding.image_size_px
         return Decoded(sample(self._spec(decoding), record.row).image, "", size, size)
 
+    def frame(self, record: ImageRecord, decoding: Decoding, needed_px: int) -> Decoded:
+        """One image with its joints, rendered at a size that leaves enough pixels of the smallest hand."""
+        from src.synthetic.dataset import sample
+
+        size = math.ceil(decoding.image_size_px * max(1.0, 1 / (_SMALLEST_HAND * decoding.crop_margin)))
+        drawn = sample(replace(self._spec(decoding), image_size_px=size), record.row)
+        return Decoded(drawn.image, "", size, size, drawn.keypoints_px + 0.5)
+
     def key(self, records: Sequence[ImageRecord], decoding: Decoding) -> Any:
         """The set and the versions of what draws it."""
-        return self._spec(decoding).key
+        key = self._spec(decoding).key
+        return {**key, "smallest_hand": _SMALLEST_HAND} if decoding.crop == "hand" else key
 
     def _spec(self, decoding: Decoding) -> RenderedSpec:
         return RenderedSpec(self.hands.images, self.hands.signers, decoding.image_size_px, self.hands.seed)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from src.errors import UserError
 from src.sources.decoding import DECODER_VERSION, Decoded, Decoding
 from src.sources.download import fetch
 from src.sources.records import Finding, ImageRecord
@@ -59,22 +60,32 @@ class Source(ABC):
         title: its name for people.
         licence: as stated where it was found.
         page_url: where a person finds it, or "".
+        origin: where a source without a page of its own comes from, the end of a sentence, or "".
+        attributions: whom anything that is made from it must name, a line each.
+        part_of: the source whose images these are some of, under other names; the two are never used together.
+        for_measuring_only: whether nothing may be trained on it, and no checkpoint chosen by it.
         images: images in the complete source, unusable ones included; 0 where that is not fixed.
         remarks: what a user should know before trusting a number measured on it.
         in_processes: whether `decode` is calculation in Python, which only processes of its own speed up; files are
             decoded in threads.
         verb: what a progress bar calls its decoding.
+        knows_hands: whether every `frame` comes with its joints, so that nobody need look for the hand.
     """
 
     name: str
     title: str
     licence: str = "not stated"
     page_url: str = ""
+    origin: str = ""
+    attributions: tuple[str, ...] = ()
+    part_of: str = ""
+    for_measuring_only: bool = False
     images: int = 0
     remarks: tuple[str, ...] = ()
 
     in_processes: ClassVar[bool] = False
     verb: ClassVar[str] = "decoding"
+    knows_hands: ClassVar[bool] = False
 
     @property
     def signers_are_inferred(self) -> bool:
@@ -106,6 +117,27 @@ class Source(ABC):
 
         decoded = decode(record, decoding.max_megapixels, needed_px=decoding.image_size_px)
         return decoded._replace(pixels=fit_square(decoded.pixels, decoding.image_size_px, decoding.fit))
+
+    def frame(self, record: ImageRecord, decoding: Decoding, needed_px: int) -> Decoded:
+        """One whole image, upright and of any shape, for whoever cuts the hand out; here from its file or row of one.
+
+        Args:
+            record: which.
+            decoding: what the images are made into.
+            needed_px: a JPEG may be decoded smaller than stored, with both sides at least twice this; 0 for all pixels.
+
+        Raises:
+            Unreadable: there is no usable image.
+            UserError: the source has a `decode` of its own and no `frame`.
+        """
+        from src.sources.images import decode
+
+        if type(self).decode is not Source.decode:
+            raise UserError(
+                f"The hands of '{self.name}' cannot be cut out: it decodes its images itself and gives no whole "
+                "frames: take datamodule.crop=none, or give its class a frame() beside its decode()."
+            )
+        return decode(record, decoding.max_megapixels, needed_px)
 
     def key(self, records: Sequence[ImageRecord], decoding: Decoding) -> Any:
         """All that decides the pixels of some of its records, as plain values that JSON can hold.

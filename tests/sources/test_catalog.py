@@ -60,7 +60,8 @@ def test_an_unknown_set_is_answered_with_the_names_there_are():
 
 def test_names_are_listed_with_rendered_hands_first_and_a_users_folder_last_of_what_is_built_in():
     built_in = ["rendered", "sign_digits", "asl_dataset", "asl_alphabet", "sign_mnist", "gesture_images"]
-    assert list(CATALOG)[:8] == [*built_in, "finger_letters", "folder"]
+    rooms = ["rooms_free", "rooms_cleared", "rooms_dev"]
+    assert list(CATALOG)[:11] == [*built_in, "finger_letters", *rooms, "folder"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from src.data.collect import collect
+from src.data.duplicates import bursts
 from src.signs.labels import DIGITS, LETTERS, SIGNS
+from src.sources.catalog import source_named
 from src.sources.decoding import Decoding
 from src.sources.source import Places
 
@@ -21,9 +23,16 @@ COUNTS = {
     "asl_alphabet": 3146,
     "gesture_images": 2880,
     "finger_letters": 1610,
+    "rooms_free": 7270,
+    "rooms_cleared": 5296,
+    "rooms_dev": 3140,
 }
 
 pytestmark = pytest.mark.skipif(not DATA, reason="FINGERSPELL_DATA does not name a folder with the public sets")
+
+
+def folder_of(source):
+    return source_named(source).part_of or source
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +43,7 @@ def cache_dir(tmp_path_factory):
 @pytest.fixture(scope="module")
 def collect_source(cache_dir):
     def call(source):
-        if not (Path(DATA) / source).is_dir():
+        if not (Path(DATA) / folder_of(source)).is_dir():
             pytest.skip(f"{source} is not in {DATA}")
         return collect([source], Places(root=Path(DATA)), Decoding(image_size_px=32), cache_dir)
 
@@ -44,9 +53,9 @@ def collect_source(cache_dir):
 @pytest.mark.parametrize("source", COUNTS)
 def test_every_image_of_a_real_set_is_used_or_listed(collect_source, source):
     collection = collect_source(source)
-    on_disk = sum(len(files) for _, _, files in os.walk(Path(DATA) / source))
+    on_disk = sum(len(files) for _, _, files in os.walk(Path(DATA) / folder_of(source)))
     assert collection.found[source] == on_disk
-    if on_disk in (2062, 2515, 3509, 2960, 1680):
+    if on_disk in (2062, 2515, 3509, 2960, 1680, 7270, 3140):
         assert len(collection.manifest) == COUNTS[source]
 
 
@@ -77,6 +86,21 @@ def test_finger_letters_have_13_signers_and_no_t(collect_source):
     manifest = collect_source("finger_letters").manifest
     assert len(set(manifest.signers)) == 13
     assert {SIGNS[label] for label in manifest.labels} == set(LETTERS) - set("JTZ")
+
+
+@pytest.mark.parametrize(("source", "people", "signs"), [("rooms_free", 22, 36), ("rooms_cleared", 15, 35)])
+def test_rooms_to_train_on_know_their_people(collect_source, source, people, signs):
+    manifest = collect_source(source).manifest
+    assert len(set(manifest.signers)) == people
+    assert len(set(manifest.labels)) == signs
+    assert Counter(manifest.signers)[f"{source}:asl_hg_P5P6"] == 700
+
+
+def test_rooms_to_measure_by_are_14_people_before_their_own_cameras(collect_source):
+    manifest = collect_source("rooms_dev").manifest
+    assert len(set(manifest.signers)) == 14
+    assert len(set(manifest.labels)) == 36
+    assert len(set(bursts(manifest))) == len({(record.signer, record.label) for record in manifest})
 
 
 def test_a_warm_start_is_quick(collect_source):
