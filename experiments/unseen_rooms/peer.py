@@ -1,9 +1,9 @@
 """The peer: MediaPipe's 21 joints and a small MLP, what a competent user has in thirty lines.
 
-    python experiments/unseen_rooms/peer.py data=<root>                  # train on three collections, score on rooms_dev
-    python experiments/unseen_rooms/peer.py time=<folder of frames>      # milliseconds of MediaPipe itself, one thread
+    python experiments/unseen_rooms/peer.py data=<root>     # train on three collections, score on rooms_dev
+    python experiments/unseen_rooms/peer.py time=<folder of frames>     # milliseconds of MediaPipe itself
 
-It runs in an environment of its own (README.md beside it) and needs numpy and scikit-learn; `time=` needs mediapipe too.
+It runs in an environment of its own (README.md beside it) and needs numpy and scikit-learn; `time=` needs mediapipe.
 The joints are those of `joints.csv.gz` in the data root, which MediaPipe Hands 0.10.14 said of every picture there.
 """
 
@@ -19,7 +19,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from experiments.unseen_rooms.protocol import INDEX_OF, NUM_SIGNS, Figures, Pictures, figures  # noqa: E402
+from experiments.unseen_rooms.protocol import INDEX_OF, NUM_SIGNS, Figures, Pictures, figures
 
 HIDDEN, EPOCHS, SEEDS = (256, 128), 40, (1, 2, 3)
 OLDER = ("sign_digits", "asl_dataset", "asl_alphabet", "gesture_images", "finger_letters")
@@ -50,7 +50,7 @@ def read_joints(file: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
 
 
 def normalised(joints: np.ndarray, side: np.ndarray) -> np.ndarray:
-    """`(pictures, 42)`: x and y around the middle of the joints' box, over half its longer side, left hands mirrored."""
+    """`(pictures, 42)`: x and y around the middle of their box, over half its longer side, left hands mirrored."""
     flat = joints[:, :, :2].copy()
     low, high = flat.min(axis=1, keepdims=True), flat.max(axis=1, keepdims=True)
     flat -= (low + high) / 2

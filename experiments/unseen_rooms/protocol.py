@@ -14,7 +14,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from src.signs.labels import DIGITS, INDEX_OF, NUM_SIGNS, SIGNS  # noqa: E402
+from src.signs.labels import DIGITS, INDEX_OF, NUM_SIGNS, SIGNS
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 # What the study counts as one besides each sign itself. J, Z and 1 are not among them: single still poses of J and Z
@@ -137,7 +137,7 @@ def figures(pictures: Pictures, probabilities: np.ndarray) -> Figures:
     everything = np.ones(NUM_SIGNS, dtype=bool)
     answer = answered(probabilities, asked)
     free = answered(probabilities, everything)
-    known = answered(probabilities, _IS_DIGIT == _IS_DIGIT[truth][:, None])
+    known = answered(probabilities, _IS_DIGIT[truth][:, None] == _IS_DIGIT)
     right = {
         "strict": answer == truth,
         "alike": _alike(answer, truth),
@@ -186,7 +186,7 @@ def _by_sign(pictures: Pictures, answer: np.ndarray) -> dict[str, dict[str, Any]
         others = [index for index in np.argsort(-mean, kind="stable") if index != sign and mean[index] >= 0.01]
         signs[SIGNS[sign]] = {
             "found": float(mean[sign]),
-            "alike": float(mean[:NUM_SIGNS][_HANDSHAPE == _HANDSHAPE[sign]].sum()),
+            "alike": float(mean[:NUM_SIGNS][_HANDSHAPE[sign] == _HANDSHAPE].sum()),
             "people": len(shares),
             "read_as": {[*SIGNS, "no hand"][index]: round(float(mean[index]), 3) for index in others[:4]},
         }
