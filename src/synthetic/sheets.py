@@ -7,8 +7,8 @@ from src.signs.labels import SIGNS
 from src.synthetic.background import skin_grain
 from src.synthetic.camera import Camera
 from src.synthetic.dataset import PERSON, generator, random_pose_sample, sample
-from src.synthetic.handshapes import sign_pose
 from src.synthetic.photograph import compose, to_srgb
+from src.synthetic.posing import sign_pose
 from src.synthetic.render import render
 from src.synthetic.shading import Lighting
 from src.synthetic.signer import Signer, chart_signer

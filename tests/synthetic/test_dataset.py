@@ -16,8 +16,8 @@ from src.signs.labels import NUM_SIGNS, SIGNS
 from src.synthetic.background import draw_background
 from src.synthetic.dataset import random_pose_sample, sample, signer
 from src.synthetic.folders import write_folders
-from src.synthetic.handshapes import sign_pose
 from src.synthetic.photograph import draw_camera, draw_lighting
+from src.synthetic.posing import sign_pose
 from src.synthetic.render import render
 from src.synthetic.sheets import chart, sheet
 from src.synthetic.spec import RenderedSpec, assignment
