@@ -28,23 +28,27 @@ from src.sources.records import Finding
 from src.sources.source import Places
 
 
+def places_of(settings: DatamoduleSettings) -> Places:
+    """Where the settings say that images are."""
+    return Places(
+        root=Path(settings.root),
+        folder=Path(settings.folder) if settings.folder else None,
+        npy_label_order=settings.npy_label_order or None,
+        rendered=settings.rendered,
+    )
+
+
 def collected(settings: DatamoduleSettings) -> Collection:
     """What the settings ask for: found, decoded and cached, reduced to the signs that are wanted.
 
     Raises:
         UserError: see `src.data.collect.collect`, or none of the images shows a wanted sign.
     """
-    places = Places(
-        root=Path(settings.root),
-        folder=Path(settings.folder) if settings.folder else None,
-        npy_label_order=settings.npy_label_order or None,
-        rendered=settings.rendered,
-    )
     decoding = Decoding(image_size_px=settings.image_size_px, fit=settings.fit, max_megapixels=settings.max_megapixels)
     if settings.crop == "hand":
         decoding = replace(decoding, crop="hand", crop_margin=settings.crop_margin, finder=finder_for(settings.sources))
     collection = collect(
-        settings.sources, places, decoding, Path(settings.cache_dir), settings.irregular, settings.unfound
+        settings.sources, places_of(settings), decoding, Path(settings.cache_dir), settings.irregular, settings.unfound
     )
     wanted = settings.wanted_signs()
     if len(wanted) == NUM_SIGNS:
