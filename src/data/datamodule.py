@@ -31,6 +31,16 @@ from src.sources.records import Finding
 from src.sources.source import Places
 
 
+def places_of(settings: DatamoduleSettings) -> Places:
+    """Where the settings say that images are."""
+    return Places(
+        root=Path(settings.root),
+        folder=Path(settings.folder) if settings.folder else None,
+        npy_label_order=settings.npy_label_order or None,
+        rendered=settings.rendered,
+    )
+
+
 def collected(settings: DatamoduleSettings) -> Collection:
     """What the settings ask for: found, decoded and cached, reduced to the signs that are wanted.
 
@@ -39,7 +49,7 @@ def collected(settings: DatamoduleSettings) -> Collection:
     """
     collection = collect(
         settings.sources,
-        _places(settings),
+        places_of(settings),
         _decoding(settings),
         Path(settings.cache_dir),
         settings.irregular,
@@ -53,15 +63,6 @@ def collected(settings: DatamoduleSettings) -> Collection:
         signs = " ".join(SIGNS[label] for label in wanted)
         raise UserError(f"datamodule.signs={signs} leaves no image of {', '.join(settings.sources)}.")
     return replace(collection, manifest=collection.manifest.subset(chosen), pixels=collection.pixels.subset(chosen))
-
-
-def _places(settings: DatamoduleSettings) -> Places:
-    return Places(
-        root=Path(settings.root),
-        folder=Path(settings.folder) if settings.folder else None,
-        npy_label_order=settings.npy_label_order or None,
-        rendered=settings.rendered,
-    )
 
 
 def _decoding(settings: DatamoduleSettings) -> Decoding:
@@ -163,7 +164,7 @@ class SignDataModule(pl.LightningDataModule):
         self.augmentation.prepare(cache_dir)
         if not self.augmentation.needs_masks:
             return None
-        places, decoding = _places(self.settings), _decoding(self.settings)
+        places, decoding = places_of(self.settings), _decoding(self.settings)
         masks = masks_of(self.manifest, self.pixels, places, decoding, cache_dir)
         trained = self.split.train
         if self.trainer and not self.trainer.is_global_zero:

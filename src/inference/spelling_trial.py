@@ -2,6 +2,7 @@
 
 import tempfile
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from torchmetrics.functional.text import edit_distance
 
+from src.data.datamodule import places_of
 from src.data.settings import DatamoduleSettings
 from src.errors import UserError
 from src.inference.recognizer import Recognizer
@@ -22,8 +24,10 @@ from src.inference.video import VideoFile
 from src.inference.watching import watch
 from src.inference.word_films import Hands, Pace, write_film
 from src.signs.labels import INDEX_OF, SIGNS
+from src.sources.catalog import source_named
 from src.sources.decoding import Unreadable
 from src.sources.images import read_image
+from src.sources.records import UNKNOWN_SIGNER, ImageRecord
 from src.storage.files import write_csv
 from src.terminal import progress
 
@@ -59,14 +63,31 @@ def hands_of_run(run: Path, settings: DatamoduleSettings, signs: set[int]) -> Ha
         UserError: its images are not on this machine.
     """
     collection, test, _ = run_images(run, settings)
+    return _read((record for index in test if (record := collection.manifest[int(index)]).label in signs), settings)
+
+
+def hands_of_signer(signer: str, settings: DatamoduleSettings, signs: set[int]) -> Hands:
+    """Class index → all images of it by one signer of the settings' only source.
+
+    Raises:
+        UserError: the source is not on this machine, or has no image by that signer.
+    """
+    (name,) = settings.sources
+    records = source_named(name).find(places_of(settings)).records
+    if not any(record.signer == signer for record in records):
+        known = sorted({record.signer for record in records} - {UNKNOWN_SIGNER})
+        named = f"; it has {', '.join(known[:20])}{' …' if len(known) > 20 else ''}" if known else ": it names none"
+        raise UserError(f"hands={name}:{signer}: {name} has no signer of that name{named}.")
+    return _read((record for record in records if record.signer == signer and record.label in signs), settings)
+
+
+def _read(records: Iterable[ImageRecord], settings: DatamoduleSettings) -> Hands:
     hands: dict[int, list[np.ndarray]] = defaultdict(list)
-    for index in test:
-        record = collection.manifest[int(index)]
-        if record.label in signs:
-            try:
-                hands[record.label].append(read_image(record, settings.max_megapixels)[0])
-            except Unreadable:
-                continue
+    for record in records:
+        try:
+            hands[record.label].append(read_image(record, settings.max_megapixels)[0])
+        except Unreadable:
+            continue
     return hands
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from src import spelling
 from src.errors import UserError
@@ -85,6 +86,20 @@ def test_an_exported_file_is_tried_on_rendered_hands_and_says_that_it_has_no_pic
     assert "The network in the box" in boxed.out
     assert "use hands=rendered" in door(spelling.main, "hands=test").err
     assert "use hands=rendered" in door(spelling.main, f"run={IN_THE_BOX}").err
+
+
+def test_any_signer_of_any_source_can_spell(door: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for sign in "AB":
+        for signer in ("mia", "tom"):
+            folder = tmp_path / "rooms_dev" / signer / sign
+            folder.mkdir(parents=True)
+            Image.new("RGB", (64, 48), (90, 60 + ord(sign), 90)).save(folder / "0_1.jpg")
+    monkeypatch.setenv("FINGERSPELL_DATA", str(tmp_path))
+    spelled = door(spelling.main, "hands=rooms_dev:tom", "words=AB", "speeds=0.6", f"output={tmp_path}/read.csv")
+    assert spelled.status == 0, spelled.err
+    assert (tmp_path / "read.csv").read_text().splitlines()[1].startswith("0.6,AB,")
+    assert "it has mia, tom" in door(spelling.main, "hands=rooms_dev:ann").err
+    assert "no source 'room'" in door(spelling.main, "hands=room:ann").err
 
 
 @pytest.mark.parametrize(
