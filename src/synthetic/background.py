@@ -2,16 +2,23 @@
 
 import cv2
 import numpy as np
-from scipy.ndimage import gaussian_filter
+
+from src.synthetic.compiled.patterns import grains, slopes, smoothed, wall
 
 BLACK_SHARE = 0.36
 PLAIN_SHARE = 0.28
 
 
-def _soft_noise(rng: np.random.Generator, size: int, cells: int, channels: int = 1) -> np.ndarray:
-    """(size, size[, channels]) float32, smooth random patches with zero mean and about unit spread."""
-    grid = rng.standard_normal((cells + 3, cells + 3, channels)).astype(np.float32)
-    return cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC)
+def soft_noise(rng: np.random.Generator, height: int, width: int, cells: int) -> np.ndarray:
+    """(height, width) float32, smooth random patches with zero mean and about unit spread."""
+    grid = rng.standard_normal((cells + 3, cells + 3), np.float32)
+    return cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def noise(rng: np.random.Generator, shape: tuple[int, ...], strength: float) -> np.ndarray:
+    """Independent float32 noise of this standard deviation."""
+    count = int(np.prod(shape))
+    return grains(rng.integers(0, 256, (2, count), np.uint8), strength).reshape(shape)
 
 
 def skin_grain(rng: np.random.Generator, cells: int = 64) -> np.ndarray:
@@ -19,24 +26,19 @@ def skin_grain(rng: np.random.Generator, cells: int = 64) -> np.ndarray:
 
     Patches of redder and paler skin in about [-0.5, 0.5], then the slopes of fine wrinkles along the hand's x and y.
     """
-    patches = gaussian_filter(rng.standard_normal((cells, cells)).astype(np.float32), 6.0, mode="wrap")
-    speckle = gaussian_filter(rng.standard_normal((cells, cells)).astype(np.float32), 1.3, mode="wrap")
-    tone = 0.20 * patches / patches.std() + 0.09 * speckle / speckle.std()
+    patches, speckle, relief = noise(rng, (3, cells, cells), 1.0)
+    tone = np.float32(0.20) * smoothed(patches, 6.0, 6.0) + np.float32(0.09) * smoothed(speckle, 1.3, 1.3)
     across, along = rng.uniform(0.7, 2.2, 2)
-    relief = gaussian_filter(rng.standard_normal((cells, cells)).astype(np.float32), (along, across), mode="wrap")
-    slope_x, slope_y = relief - np.roll(relief, 1, 1), relief - np.roll(relief, 1, 0)
-    depth = rng.uniform(0.01, 0.11) / np.sqrt((slope_x**2 + slope_y**2).mean())
-    return np.stack([tone, slope_x * depth, slope_y * depth]).astype(np.float32)
+    return np.stack([tone, *slopes(smoothed(relief, along, across), rng.uniform(0.01, 0.11))])
 
 
 def plain(rng: np.random.Generator, size: int) -> np.ndarray:
     """(size, size, 3) linear RGB of a wall with a gradient of light across it."""
     value = rng.beta(1.6, 1.3)
     colour = value**2.2 * (1 + rng.uniform(0.0, 0.3) * rng.uniform(-1, 1, 3))
-    y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size - 0.5
-    slope = rng.normal(0.0, 0.35, 2)
-    light = np.clip(1 + slope[0] * x + slope[1] * y + 0.05 * rng.random() * _soft_noise(rng, size, 4), 0.2, 2.0)
-    return np.clip(light[..., None] * colour, 0.0, 1.0).astype(np.float32)
+    slope = rng.normal(0.0, 0.35, 2).astype(np.float32)
+    uneven = np.float32(0.05 * rng.random())
+    return wall(soft_noise(rng, size, size, 4), uneven, slope, colour.astype(np.float32))
 
 
 def room(rng: np.random.Generator, size: int) -> np.ndarray:
@@ -49,7 +51,7 @@ def room(rng: np.random.Generator, size: int) -> np.ndarray:
         extent = size * rng.lognormal(-1.7, 0.7, 2)
         what = rng.random()
         if what < 0.5:
-            angle = rng.choice([0.0, 0.0, rng.uniform(0, 180)])
+            angle = rng.uniform(0, 180) if rng.random() < 1 / 3 else 0.0
             corners = cv2.boxPoints((tuple(map(float, centre)), tuple(map(float, 2 * extent)), float(angle)))
             cv2.fillConvexPoly(canvas, np.rint(corners).astype(np.int32), colour)
         elif what < 0.75:
@@ -60,9 +62,9 @@ def room(rng: np.random.Generator, size: int) -> np.ndarray:
             width = int(rng.integers(1, max(2, size // 14)))
             cv2.line(canvas, (int(centre[0]), int(centre[1])), (int(other[0]), int(other[1])), colour, width)
     if rng.random() < 0.35:
-        texture = 1 + rng.uniform(0.05, 0.4) * _soft_noise(rng, size, int(rng.integers(8, 48)))
+        texture = 1 + rng.uniform(0.05, 0.4) * soft_noise(rng, size, size, int(rng.integers(8, 48)))
         canvas *= np.clip(texture, 0.2, 2.0)[..., None]
-    sigma = size * rng.choice([0.0, rng.uniform(0.004, 0.05)], p=[0.25, 0.75])
+    sigma = size * rng.uniform(0.004, 0.05) if rng.random() < 0.75 else 0.0
     if sigma > 0.3:
         canvas = cv2.GaussianBlur(canvas, (0, 0), float(sigma))
     return np.clip(canvas, 0.0, 1.0)

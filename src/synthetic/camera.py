@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from src.synthetic.flesh import FOREARM, FOREARM_MM, SLEEVE_GROUP, Flesh, flesh_of
+from src.synthetic.compiled.painting import FOREARM
+from src.synthetic.flesh import SLEEVE_GROUP, Arm, Flesh, flesh_of
 from src.synthetic.skeleton import Pose, Proportions, forward
 
 
@@ -14,17 +15,13 @@ class Camera:
 
     Attributes:
         distance_mm: from the lens to the middle of the hand; small distances foreshorten.
-        fill: the longer side of the hand's box as a share of the picture.
-        shift: (2,) where the middle of that box lies, as shares of the picture from its centre.
-        forearm_mm: where the arm is cut off (a segmented picture), or longer than the picture shows.
-        sleeve_mm: where a sleeve begins, or None.
+        fill: the longer side of the hand's box as a share of the picture's height.
+        shift: (2,) where the middle of that box lies, as shares of the picture's width and height from its centre.
     """
 
     distance_mm: float
     fill: float
     shift: tuple[float, float]
-    forearm_mm: float = FOREARM_MM
-    sleeve_mm: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,9 +41,10 @@ class View:
     box: np.ndarray
 
 
-def seen_by(pose: Pose, proportions: Proportions, camera: Camera, size: int) -> View:
+def seen_by(pose: Pose, proportions: Proportions, camera: Camera, height: int, width: int, arm: Arm) -> View:
+    """The hand and the arm in front of the camera, in a picture of this size."""
     skeleton = forward(pose.angles, proportions)
-    flesh = flesh_of(skeleton, pose.angles, proportions, camera.forearm_mm, camera.sleeve_mm)
+    flesh = flesh_of(skeleton, pose.angles, proportions, arm)
     to_camera = pose.rotation * np.array([[1.0], [-1.0], [-1.0]])
     middle = skeleton.joints.mean(0)
     offset = np.array([0.0, 0.0, camera.distance_mm])
@@ -62,8 +60,8 @@ def seen_by(pose: Pose, proportions: Proportions, camera: Camera, size: int) -> 
     radii = np.concatenate([flesh.radius_start[of_hand], flesh.radius_end[of_hand]]) / ends[:, 2]
     flat = ends[:, :2] / ends[:, 2:]
     low, high = (flat - radii[:, None]).min(0), (flat + radii[:, None]).max(0)
-    focal = camera.fill * size / (high - low).max()
-    centre = (0.5 + np.asarray(camera.shift)) * size - 0.5 - focal * (low + high) / 2
+    focal = camera.fill * height / (high - low).max()
+    centre = (0.5 + np.asarray(camera.shift)) * (width, height) - 0.5 - focal * (low + high) / 2
     box = np.concatenate([low * focal + centre, high * focal + centre])
     return View(
         flesh,
@@ -76,5 +74,5 @@ def seen_by(pose: Pose, proportions: Proportions, camera: Camera, size: int) -> 
         camera.distance_mm,
         float(focal),
         centre,
-        np.clip(box, 0, size - 1).astype(np.float32),
+        np.clip(box, 0, (width - 1, height - 1) * 2).astype(np.float32),
     )

@@ -5,15 +5,15 @@ workers and interruptions change nothing. On one machine images are equal to the
 round an elementary function's last bit differently, which can move a few pixels by a grey level or two.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
 from src.signs.labels import SIGNS
 from src.synthetic.background import draw_background, skin_grain
-from src.synthetic.handshapes import sign_pose
 from src.synthetic.photograph import compose, draw_camera, draw_lighting, expose
+from src.synthetic.posing import sign_pose
 from src.synthetic.random_poses import random_pose
 from src.synthetic.render import render
 from src.synthetic.signer import Signer, draw_signer
@@ -71,7 +71,8 @@ def _check(spec: RenderedSpec, index: int) -> None:
         raise IndexError(f"image {index} of a set of {spec.images}")
 
 
-def _seen_mm(pose: Pose, proportions: Proportions) -> np.ndarray:
+def seen_mm(pose: Pose, proportions: Proportions) -> np.ndarray:
+    """(21, 3) float32 mm, the keypoints as the viewer sees them: x right, y down, z away."""
     joints = (forward(pose.angles, proportions).joints[:, None, :] * pose.rotation).sum(-1)
     return (joints * ((-1 if pose.mirrored else 1), -1, -1)).astype(np.float32)
 
@@ -81,11 +82,11 @@ def _picture(spec: RenderedSpec, what: int, index: int, person: Signer, pose: Po
     # Pose, scene, background and sensor draw from their own streams: changing one leaves the others as they were.
     scene, behind, sensor = (generator(spec.seed, what, index, part) for part in (1, 2, 3))
     background, segmented = draw_background(behind, size)
-    camera, lighting = draw_camera(scene, segmented), draw_lighting(scene)
+    (camera, arm), lighting = draw_camera(scene, segmented), draw_lighting(scene)
     sleeve = scene.beta(1.0, 2.0) * np.clip(1 + scene.normal(0.0, 0.35, 3), 0.2, 2.0)
-    rendering = render(
-        pose, person.proportions, person.skin, camera, lighting, size, np.clip(sleeve, 0, 1), skin_grain(scene)
-    )
+    arm = replace(arm, sleeve_rgb=tuple(np.clip(sleeve, 0, 1).tolist()))
+    grain = skin_grain(scene)
+    rendering = render(pose, person.proportions, person.skin, camera, lighting, size, arm=arm, grain=grain)
     image = expose(compose(rendering, background), rendering, segmented, sensor)
     return RenderedSample(
         image=image,
@@ -94,7 +95,7 @@ def _picture(spec: RenderedSpec, what: int, index: int, person: Signer, pose: Po
         keypoints_px=rendering.keypoints_px,
         visible=rendering.visible,
         joint_angles=pose.angles.astype(np.float32),
-        joints_mm=_seen_mm(pose, person.proportions),
+        joints_mm=seen_mm(pose, person.proportions),
         left_handed=pose.mirrored,
         box=tuple(rendering.box.tolist()),
         mask=np.ascontiguousarray(rendering.skin),

@@ -1,74 +1,46 @@
-"""Which of the surfaces that rays met are seen, and what their depths say about shadows and folds."""
+"""What the depths of the surfaces that rays met say about shadows and folds."""
 
 import cv2
 import numpy as np
 
-from src.synthetic.flesh import NUM_GROUPS
-from src.synthetic.tracing import Hits
+from src.synthetic.compiled.marching import FAR
+from src.synthetic.compiled.patterns import cast_shadows
 
-_FAR = np.float32(1e6)
-
-
-def nearest(hits: Hits, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Per pixel: the nearest ray that covers it at all, the nearest that covers it fully, and the latter's depth."""
-    front = np.full((size, size), -1, np.int64)
-    solid = np.full((size, size), -1, np.int64)
-    front_depth = np.full((size, size), _FAR, np.float32)
-    solid_depth = np.full((size, size), _FAR, np.float32)
-    index = np.arange(hits.depth.size).reshape(hits.depth.shape)
-    for group in range(NUM_GROUPS):
-        of_group = hits.group == group
-        if not of_group.any():
-            continue
-        depth, coverage = hits.depth[of_group].ravel(), hits.coverage[of_group].ravel()
-        column, row, rays = hits.column[of_group].ravel(), hits.row[of_group].ravel(), index[of_group].ravel()
-        for least, best, chosen in ((0.02, front_depth, front), (0.5, solid_depth, solid)):
-            keep = coverage > least
-            r, c, d = row[keep], column[keep], depth[keep]
-            nearer = d < best[r, c]
-            r, c = r[nearer], c[nearer]
-            best[r, c] = d[nearer]
-            chosen[r, c] = rays[keep][nearer]
-    return front, solid, solid_depth
+_REACH_MM = 46.0
 
 
 def shadow(depth: np.ndarray, key: np.ndarray, px_per_mm: float) -> np.ndarray:
-    """(size, size) in [0, 1]: the key light that other parts of the hand take away, found in the depth map."""
-    size = depth.shape[0]
-    light = np.zeros_like(depth)
-    flat = np.hypot(key[0], key[1])
-    reach_mm = 46.0
-    steps = 9
-    pad = int(reach_mm * px_per_mm) + 3
-    padded = np.full((size + 2 * pad, size + 2 * pad), _FAR, np.float32)
-    padded[pad : pad + size, pad : pad + size] = depth
-    for step in range(1, steps + 1):
-        along = reach_mm * (step / steps) ** 1.5 / max(flat, 0.35)
-        along = min(along, reach_mm)
-        sx = round(key[0] * along * px_per_mm)
-        sy = round(-key[1] * along * px_per_mm)
-        if sx == 0 and sy == 0:
-            continue
-        other = padded[pad + sy : pad + sy + size, pad + sx : pad + sx + size]
-        ahead = depth - np.float32(key[2] * along) - other
-        blocked = np.clip((ahead - 1.0) / 3.0, 0.0, 1.0) * (ahead < 55.0)
-        np.maximum(light, blocked, out=light)
+    """(height, width) in [0, 1]: the key light that other parts of the hand take away, found in the depth map."""
+    light = cast_shadows(depth, key, px_per_mm, _REACH_MM)
     return cv2.GaussianBlur(light, (0, 0), max(0.6, 1.6 * px_per_mm))
 
 
 def occlusion(depth: np.ndarray, px_per_mm: float) -> np.ndarray:
-    """(size, size) in [0, 1]: how deep a pixel lies in a fold.
+    """(height, width) in [0, 1]: how deep a pixel lies in a fold.
 
     The depth map against its own blur, as in Luft, Colditz & Deussen, "Image enhancement by unsharp masking the depth
     buffer", SIGGRAPH 2006, at two sizes.
     """
-    known = depth < _FAR
+    known = depth < FAR
     if not known.any():
         return np.zeros_like(depth)
     # Open space behind an outline is far away, so an outline does not count as a fold.
     level = np.where(known, depth, depth[known].max() + np.float32(15.0))
     total = np.zeros_like(depth)
     for sigma_mm, share in ((1.8, 0.2), (4.0, 0.11), (11.0, 0.055)):
-        mean = cv2.GaussianBlur(level, (0, 0), max(0.8, sigma_mm * px_per_mm))
+        mean = _blurred(level, max(0.8, sigma_mm * px_per_mm))
         total += np.clip((depth - mean) * np.float32(share), 0.0, 0.75) * known
     return np.clip(total, 0.0, 0.95)
+
+
+def _blurred(level: np.ndarray, sigma: float) -> np.ndarray:
+    """`level` blurred by so many pixels; a wide blur is found on a smaller copy."""
+    height, width = level.shape
+    shrink = 1
+    while sigma / shrink > 4.0 and min(height, width) // (2 * shrink) >= 8:
+        shrink *= 2
+    if shrink == 1:
+        return cv2.GaussianBlur(level, (0, 0), sigma)
+    small = cv2.resize(level, (width // shrink, height // shrink), interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), sigma / shrink)
+    return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)

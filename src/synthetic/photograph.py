@@ -3,14 +3,17 @@
 import cv2
 import numpy as np
 
+from src.synthetic.background import noise
 from src.synthetic.camera import Camera
+from src.synthetic.compiled.developing import blend, encoded, exposed, metered, quantised
+from src.synthetic.flesh import Arm
 from src.synthetic.render import Rendering
 from src.synthetic.shading import Lighting
 
-_GREY = np.array([0.2126, 0.7152, 0.0722], np.float32)
+NOTHING_CUT, NO_NOISE = np.zeros((0, 0), np.float32), np.zeros((0, 0, 0), np.float32)
 
 
-def draw_camera(rng: np.random.Generator, segmented: bool) -> Camera:
+def draw_camera(rng: np.random.Generator, segmented: bool) -> tuple[Camera, Arm]:
     """Distance, crop and how much of the arm is there. A segmented picture is cut at the wrist and cropped tightly.
 
     Others frame the hand as somebody does who holds it in a guide box at an arm's length from a webcam.
@@ -20,9 +23,9 @@ def draw_camera(rng: np.random.Generator, segmented: bool) -> Camera:
     room = 0.5 * (1 - fill)
     shift = (float(rng.uniform(-room, room)), float(rng.uniform(-room, room)))
     if segmented:
-        return Camera(distance, fill, shift, forearm_mm=float(rng.uniform(4.0, 40.0)))
+        return Camera(distance, fill, shift), Arm(forearm_mm=float(rng.uniform(4.0, 40.0)))
     sleeve = float(rng.uniform(-2.0, 120.0)) if rng.random() < 0.5 else None
-    return Camera(distance, fill, shift, sleeve_mm=sleeve)
+    return Camera(distance, fill, shift), Arm(sleeve_mm=sleeve)
 
 
 def draw_lighting(rng: np.random.Generator) -> Lighting:
@@ -41,15 +44,15 @@ def draw_lighting(rng: np.random.Generator) -> Lighting:
 
 
 def compose(rendering: Rendering, background: np.ndarray) -> np.ndarray:
-    """(size, size, 3) float32 linear RGB: the hand over the background."""
-    alpha = rendering.alpha[..., None]
-    return rendering.rgb * alpha + background * (1 - alpha)
+    """(height, width, 3) float32 linear RGB: the hand over the background, a picture or one colour (3,)."""
+    if background.ndim == 1:
+        background = np.full_like(rendering.rgb, background)
+    return blend(rendering.rgb, rendering.alpha, background)
 
 
 def to_srgb(linear: np.ndarray) -> np.ndarray:
-    """Linear light in [0, 1] as sRGB-encoded values in [0, 1]."""
-    linear = np.clip(linear, 0.0, 1.0)
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.power(linear, np.float32(1 / 2.4)) - 0.055)
+    """Linear light in [0, 1] as sRGB-encoded float32 values in [0, 1], of any shape."""
+    return encoded(np.ascontiguousarray(linear, dtype=np.float32).ravel()).reshape(linear.shape)
 
 
 def expose(light: np.ndarray, rendering: Rendering, segmented: bool, rng: np.random.Generator) -> np.ndarray:
@@ -66,61 +69,56 @@ def expose(light: np.ndarray, rendering: Rendering, segmented: bool, rng: np.ran
     """
     size = light.shape[0]
     scale = size / 128.0
-    hand = rendering.alpha > 0.5
-    metered = float((light[hand] @ _GREY).mean()) if hand.any() else 0.3
+    brightness = metered(light, rendering.alpha)
     # The meter evens out part of the difference between light and dark scenes and skins.
     target = rng.uniform(0.07, 0.42)
-    gain = (target / max(metered, 0.02)) ** rng.uniform(0.5, 0.95)
+    gain = (target / max(brightness, 0.02)) ** rng.uniform(0.5, 0.95)
     balance = np.exp(rng.normal(0.0, (0.07, 0.03, 0.09)))
-    picture = light * (gain * balance).astype(np.float32)
-    grey = picture @ _GREY
-    picture = grey[..., None] + (picture - grey[..., None]) * np.float32(rng.uniform(0.7, 1.35))
-    # Highlights roll off instead of clipping.
-    picture = np.clip(picture, 0.0, None)
-    picture = np.where(picture > 0.7, 0.7 + 0.3 * (1 - np.exp(-(picture - 0.7) / 0.3)), picture)
+    picture = exposed(light, (gain * balance).astype(np.float32), np.float32(rng.uniform(0.7, 1.35)))
     blur = scale * rng.gamma(1.3, 0.26)
     if blur > 0.3:
         picture = cv2.GaussianBlur(picture, (0, 0), float(blur))
     if rng.random() < 0.08:
-        picture = _shaken(picture, scale, rng)
-    encoded = to_srgb(picture).astype(np.float32)
+        picture = cv2.filter2D(picture, -1, streak(rng, rng.uniform(2, 6) * scale))
+    picture = to_srgb(picture)
+    soft, amount = picture, 0.0
     if rng.random() < 0.6:
         # Cameras sharpen, some far beyond what the lens lost.
         amount, radius = rng.uniform(0.2, 0.9), scale * rng.uniform(0.8, 3.0)
-        encoded += np.float32(amount) * (encoded - cv2.GaussianBlur(encoded, (0, 0), float(radius)))
+        soft = cv2.GaussianBlur(picture, (0, 0), float(radius))
     contrast, pivot = rng.uniform(0.85, 1.45), rng.uniform(0.4, 0.6)
-    encoded = np.clip((encoded - pivot) * np.float32(contrast) + np.float32(pivot), 0.0, 1.0)
-    if segmented:  # black stays black, whatever the exposure is
-        encoded *= _cut_out(rendering.alpha, scale, rng)[..., None]
-    grain = rng.uniform(0.0, 0.03) if rng.random() < 0.6 else 0.0
-    noise = rng.standard_normal((size, size, 3)).astype(np.float32)
-    encoded += noise * np.float32(grain) * (np.sqrt(encoded) if segmented else 1.0)
-    image = np.clip(np.rint(encoded * 255.0), 0, 255).astype(np.uint8)
+    # Black stays black, whatever the exposure is.
+    cut = _cut_out(rendering.alpha, scale, rng) if segmented else NOTHING_CUT
+    grain = NO_NOISE
+    if rng.random() < 0.6:
+        grain = noise(rng, light.shape, rng.uniform(0.0, 0.03))
+    numbers = (np.float32(amount), np.float32(contrast), np.float32(pivot))
+    image = quantised(picture, soft, *numbers, cut, grain, np.float32(segmented))
     if rng.random() < 0.85:
-        image = _compressed(image, int(rng.integers(38, 96)))
+        image = compressed(image, int(rng.integers(38, 96)))
     return np.ascontiguousarray(image)
 
 
-def _shaken(picture: np.ndarray, scale: float, rng: np.random.Generator) -> np.ndarray:
-    """Blurred along a line, by a camera or hand that moved."""
-    length = int(rng.integers(2, 6) * scale) | 1
+def streak(rng: np.random.Generator, length_px: float) -> np.ndarray:
+    """(n, n) float32 kernel of a movement over about so many pixels."""
+    length = max(3, int(length_px)) | 1
     line = np.zeros((length, length), np.float32)
-    line[length // 2] = 1.0 / length
-    turn = cv2.getRotationMatrix2D((length / 2 - 0.5, length / 2 - 0.5), float(rng.uniform(0, 180)), 1.0)
+    line[length // 2] = 1.0
+    middle = length / 2 - 0.5
+    turn = cv2.getRotationMatrix2D((middle, middle), float(rng.uniform(0, 180)), 1.0)
     kernel: np.ndarray = np.asarray(cv2.warpAffine(line, turn, (length, length)), np.float32)
-    return cv2.filter2D(picture, -1, kernel / max(float(kernel.sum()), 1e-3))
+    return kernel / max(float(kernel.sum()), 1e-3)
 
 
 def _cut_out(alpha: np.ndarray, scale: float, rng: np.random.Generator) -> np.ndarray:
     """(size, size) float32: a segmentation mask, which follows the outline only roughly."""
-    noise = rng.standard_normal(alpha.shape).astype(np.float32) * np.float32(rng.uniform(0.0, 0.5))
-    ragged = cv2.GaussianBlur(noise, (0, 0), 1.1 * scale)
+    ragged = cv2.GaussianBlur(noise(rng, alpha.shape, rng.uniform(0.0, 0.5)), (0, 0), 1.1 * scale)
     cut = cv2.GaussianBlur(alpha + ragged, (0, 0), 0.6 * scale) > rng.uniform(0.5, 0.8)
     inside = cv2.erode(alpha, np.ones((int(4 * scale) | 1,) * 2, np.uint8)) > 0.99
     return cv2.GaussianBlur((cut | inside).astype(np.float32), (0, 0), 0.5 * scale)
 
 
-def _compressed(image: np.ndarray, quality: int) -> np.ndarray:
+def compressed(image: np.ndarray, quality: int) -> np.ndarray:
     """After a JPEG of this quality, 0 to 100."""
     _, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     read = cv2.imdecode(data, cv2.IMREAD_COLOR)

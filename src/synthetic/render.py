@@ -5,14 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from src.synthetic.camera import Camera, View, seen_by
-from src.synthetic.flesh import PALM_GROUP, SLEEVE_GROUP
-from src.synthetic.layers import nearest, occlusion, shadow
-from src.synthetic.shading import Lighting, albedo, palm_lines, shade, skin_pattern
+from src.synthetic.flesh import PALM_GROUP, SLEEVE_GROUP, Arm
+from src.synthetic.shading import Lighting, shade
 from src.synthetic.signer import Skin
 from src.synthetic.skeleton import Pose, Proportions
-from src.synthetic.tracing import TILE_PX, Hits, trace
-
-_CLOTH_RGB = np.array([0.1, 0.1, 0.12])
+from src.synthetic.tracing import trace
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,13 +17,14 @@ class Rendering:
     """A hand without a background.
 
     Attributes:
-        rgb: (size, size, 3) float32 linear RGB, not premultiplied.
-        alpha: (size, size) float32 coverage by hand, arm or sleeve.
-        skin: (size, size) bool, where hand or arm is seen.
-        group: (size, size) int, the group seen: 0-4 fingers, palm, sleeve; -1 where nothing is.
+        rgb: (height, width, 3) float32 linear RGB, not premultiplied.
+        alpha: (height, width) float32 coverage by hand, arm or what is worn.
+        skin: (height, width) bool, where hand or arm is seen.
+        group: (height, width) int8, the group seen: 0-4 fingers, palm, sleeve, rings and watch; -1 where nothing is.
         keypoints_px: (21, 2) float32 x, y; the centre of the first pixel is (0, 0).
         visible: (21,) bool: inside the picture and not behind another part of the hand.
         box: (4,) float32 x0, y0, x1, y1 of the hand without the arm, clipped to the picture.
+        focal_px, centre_px: the pinhole that saw it, before a left hand was mirrored.
     """
 
     rgb: np.ndarray
@@ -36,6 +34,8 @@ class Rendering:
     keypoints_px: np.ndarray
     visible: np.ndarray
     box: np.ndarray
+    focal_px: float
+    centre_px: np.ndarray
 
 
 def render(
@@ -44,8 +44,9 @@ def render(
     skin: Skin,
     camera: Camera,
     lighting: Lighting,
-    size: int,
-    sleeve_rgb: np.ndarray | None = None,
+    height: int,
+    width: int | None = None,
+    arm: Arm | None = None,
     grain: np.ndarray | None = None,
 ) -> Rendering:
     """A hand in this pose, seen by this camera under this light.
@@ -55,64 +56,33 @@ def render(
         proportions: whose bones.
         skin: whose colours.
         camera, lighting: the scene.
-        size: pixels a side of the picture.
-        sleeve_rgb: (3,) linear RGB of the cloth, where the camera's arm wears a sleeve.
-        grain: (3, cells, cells) float32, one cell a millimetre, repeating: patches of redder skin in about [-0.5, 0.5],
-            then the slopes of its fine relief along the hand's x and y.
+        height, width: pixels of the picture, a square one without `width`.
+        arm: what carries the hand and is worn.
+        grain: see `shade`.
     """
-    view = seen_by(pose, proportions, camera, size)
+    width = height if width is None else width
+    view = seen_by(pose, proportions, camera, height, width, arm or Arm())
     keypoints = view.joints[:, :2] / view.joints[:, 2:] * view.focal_px + view.centre_px
-    hits = trace(view, size)
-    if hits is None:
-        rgb, alpha = np.zeros((size, size, 3), np.float32), np.zeros((size, size), np.float32)
-        group, visible = np.full((size, size), -1, np.int64), np.zeros(len(keypoints), bool)
-    else:
-        front, solid, depth = nearest(hits, size)
-        px_per_mm = view.focal_px / camera.distance_mm
-        pattern = skin_pattern(hits, np.zeros((3, 1, 1), np.float32) if grain is None else grain)
-        lines = palm_lines(hits, proportions.size, 0.8 + 0.35 / px_per_mm)
-        reflectance = albedo(hits, skin, _CLOTH_RGB if sleeve_rgb is None else sleeve_rgb, pattern, lines)
-        axes = (pose.rotation[:, :2]).astype(np.float32)[:, :, None, None]
-        bumps = axes[:, 0] * pattern[1] + axes[:, 1] * pattern[2]
-        dark, fold = shadow(depth, lighting.key, px_per_mm), occlusion(depth, px_per_mm)
-        colour = shade(hits, reflectance, lighting, skin.gloss, dark, fold, bumps)
-        rgb, alpha, group = _flat(hits, colour, front, solid)
-        visible = _visible(view, keypoints, depth, group)
+    traced = trace(view, height, width)
+    rgb, alpha = shade(view, traced, lighting, skin, proportions.size, grain)
+    group, visible = traced.group, _visible(view, keypoints, traced.depth, traced.group)
     box = view.box
     if pose.mirrored:
-        rgb, alpha, group = rgb[:, ::-1], alpha[:, ::-1], group[:, ::-1]
-        keypoints = keypoints * (-1, 1) + (size - 1, 0)
-        box = np.array([size - 1 - box[2], box[1], size - 1 - box[0], box[3]], np.float32)
+        # In order in memory, as compiled functions know them.
+        rgb, alpha, group = (np.ascontiguousarray(each[:, ::-1]) for each in (rgb, alpha, group))
+        keypoints = keypoints * (-1, 1) + (width - 1, 0)
+        box = np.array([width - 1 - box[2], box[1], width - 1 - box[0], box[3]], np.float32)
     skin_seen = (group >= 0) & (group < SLEEVE_GROUP)
-    return Rendering(rgb, alpha, skin_seen, group, keypoints.astype(np.float32), visible, box)
-
-
-def _flat(
-    hits: Hits, colour: np.ndarray, front: np.ndarray, solid: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Colour, coverage and group of each pixel: the surface in front, at an edge mixed with the one behind it."""
-    rgb = np.zeros((*front.shape, 3), np.float32)
-    alpha = np.zeros(front.shape, np.float32)
-    group = np.full(front.shape, -1, np.int64)
-    colour = colour.reshape(3, -1)
-    coverage, group_of = hits.coverage.ravel(), np.repeat(hits.group, TILE_PX * TILE_PX)
-    behind, ahead = solid >= 0, front >= 0
-    rgb[ahead] = colour[:, front[ahead]].T
-    alpha[ahead] = coverage[front[ahead]]
-    both = behind & ahead
-    share = alpha[both][:, None]
-    rgb[both] = rgb[both] * share + colour[:, solid[both]].T * (1 - share)
-    alpha[both] = 1.0
-    group[behind] = group_of[solid[behind]]
-    return rgb, alpha, group
+    points = keypoints.astype(np.float32)
+    return Rendering(rgb, alpha, skin_seen, group, points, visible, box, view.focal_px, view.centre_px)
 
 
 def _visible(view: View, keypoints: np.ndarray, depth: np.ndarray, group: np.ndarray) -> np.ndarray:
     """(21,) bool: the surface seen at a keypoint's pixel is the flesh around that joint."""
-    size = depth.shape[0]
+    height, width = depth.shape
     pixel = np.rint(keypoints).astype(np.int64)
-    inside = ((pixel >= 0) & (pixel < size)).all(1)
-    x, y = np.clip(pixel, 0, size - 1).T
+    inside = ((pixel >= 0) & (pixel < (width, height))).all(1)
+    x, y = np.clip(pixel, 0, (width - 1, height - 1)).T
     finger = np.concatenate([[PALM_GROUP], np.repeat(np.arange(5), 4)])
     seen = group[y, x]
     base = np.zeros(len(keypoints), bool)

@@ -4,9 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from src.synthetic.camera import View
+from src.synthetic.compiled.marching import FAR
+from src.synthetic.compiled.painting import paint
 from src.synthetic.flesh import SLEEVE_GROUP
+from src.synthetic.layers import occlusion, shadow
 from src.synthetic.signer import Skin
-from src.synthetic.tracing import Hits
+from src.synthetic.tracing import Traced
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +33,6 @@ class Lighting:
     occlusion: float = 0.8
 
 
-def _smoothstep(low: float, high: float, x: np.ndarray) -> np.ndarray:
-    s = np.clip((x - low) / (high - low), 0.0, 1.0)
-    return s * s * (3 - 2 * s)
-
-
 # The palm's main lines and those of the wrist, (x, y) mm in a mean hand.
 _PALM_LINES = (
     ((31, 67), (19, 60), (9, 46), (5, 28), (7, 10)),
@@ -44,97 +43,84 @@ _PALM_LINES = (
 )
 _LINE_STARTS = np.array([a for line in _PALM_LINES for a in line[:-1]], np.float32)
 _LINE_STEPS = np.array([b for line in _PALM_LINES for b in line[1:]], np.float32) - _LINE_STARTS
+_LINES = np.concatenate([_LINE_STARTS, _LINE_STEPS], 1)
+_SMOOTH = np.zeros((3, 1, 1), np.float32)
+_NO_SKIN = np.zeros((4, 3), np.float32)
+_NO_SPOTS = np.zeros((0, 9), np.float32)
+# How bright the lamp's reflection on the glossiest skin is.
+_SHINE = 0.09
 
 
-def palm_lines(hits: Hits, scale: float, width_mm: float) -> np.ndarray:
-    """(tiles, pixels) in [0, 1], 1 on a line of the palm."""
-    lines = np.zeros(hits.depth.shape, np.float32)
-    inner = (hits.features[5] > 0.3) & (hits.features[0] < -0.1) & (hits.coverage > 0)
-    x, y = hits.position[0][inner] / np.float32(scale), hits.position[1][inner] / np.float32(scale)
-    if not len(x):
-        return lines
-    dx, dy = x - _LINE_STARTS[:, :1], y - _LINE_STARTS[:, 1:]
-    step_x, step_y = _LINE_STEPS[:, :1], _LINE_STEPS[:, 1:]
-    share = np.clip((dx * step_x + dy * step_y) / (step_x**2 + step_y**2), 0.0, 1.0)
-    squared = ((dx - share * step_x) ** 2 + (dy - share * step_y) ** 2).min(0)
-    lines[inner] = np.exp(-squared / np.float32(width_mm**2)) * np.clip(-1.6 * hits.features[0][inner], 0, 1)
-    return lines
+def _packed(lighting: Lighting) -> np.ndarray:
+    """(7, 3) float32: see `painting`."""
+    half = lighting.key + np.array([0.0, 0.0, 1.0])
+    half = half / (np.sqrt((half**2).sum()) + 1e-6)
+    rest = (lighting.shadow, lighting.occlusion, 0.0)
+    rows = (lighting.key, lighting.key_rgb, lighting.fill_rgb, lighting.sky_rgb, lighting.ground_rgb, half, rest)
+    return np.stack([np.asarray(row) for row in rows]).astype(np.float32)
 
 
-def skin_pattern(hits: Hits, grain: np.ndarray) -> np.ndarray:
-    """(3, tiles, pixels) of the skin's pattern where each ray met it; it lies on the hand, not on the picture."""
-    cells = grain.shape[1]
-    u = (hits.position[0] + 0.6 * hits.position[2]).astype(np.int64) % cells
-    v = (hits.position[1] - 0.5 * hits.position[2]).astype(np.int64) % cells
-    return grain[:, v, u]
-
-
-def albedo(hits: Hits, skin: Skin, sleeve_rgb: np.ndarray, pattern: np.ndarray, palm_lines: np.ndarray) -> np.ndarray:
-    """(3, tiles, pixels) reflectance of what each ray met."""
-    back, lines, distal, distal_share, finger, _ = hits.features
-    dorsal_side = _smoothstep(-0.45, 0.35, back)
-    palm = skin.palm.astype(np.float32)[:, None, None]
-    dorsum = skin.dorsum.astype(np.float32)[:, None, None]
-    colour = palm + (dorsum - palm) * dorsal_side
-    # Blood shows at fingertips and joints and in patches: less green and blue comes back.
-    red = np.float32(skin.blush) * (0.5 * distal * distal_share + 0.25 * lines * finger + pattern[0])
-    colour = colour * np.stack([1 - 0.15 * red, 1 - 0.55 * red, 1 - 0.5 * red])
-    inside = np.clip(-1.4 * back, 0, 1)
-    crease = np.clip(lines, 0, 1) * (0.6 * inside + 0.3 * dorsal_side) + 0.55 * palm_lines
-    crease = np.float32(skin.creases) * np.clip(crease, 0, 0.8)
-    colour = colour * (1 - crease * np.array([0.65, 1.0, 1.0], np.float32)[:, None, None])
-    share = distal_share / np.maximum(distal, np.float32(1e-3))
-    nail = _smoothstep(0.60, 0.72, back) * _smoothstep(0.30, 0.42, share) * _smoothstep(0.6, 0.9, distal)
-    colour = colour + (skin.nail.astype(np.float32)[:, None, None] - colour) * nail
-    cloth = hits.group == SLEEVE_GROUP
-    colour[:, cloth] = sleeve_rgb.astype(np.float32)[:, None, None]
-    return np.clip(colour, 0.0, 1.0)
+def _shadows(depth: np.ndarray, key: np.ndarray, px_per_mm: float) -> tuple[np.ndarray, np.ndarray]:
+    """Shadows and folds, (height, width) each, looked for where there is something."""
+    known = depth < FAR
+    rows, columns = np.flatnonzero(known.any(1)), np.flatnonzero(known.any(0))
+    dark, folds = np.zeros_like(depth), np.zeros_like(depth)
+    if len(rows):
+        margin = int(12 * px_per_mm) + 4
+        part = tuple(slice(max(0, each[0] - margin), each[-1] + margin + 1) for each in (rows, columns))
+        there = np.ascontiguousarray(depth[part])
+        dark[part], folds[part] = shadow(there, key, px_per_mm), occlusion(there, px_per_mm)
+    return dark, folds
 
 
 def shade(
-    hits: Hits,
-    reflectance: np.ndarray,
+    view: View,
+    traced: Traced,
     lighting: Lighting,
-    gloss: float,
-    dark: np.ndarray,
-    fold: np.ndarray,
-    bumps: np.ndarray,
-) -> np.ndarray:
-    """(3, tiles, pixels) linear RGB of what each ray met.
+    skin: Skin | None = None,
+    size: float = 1.0,
+    grain: np.ndarray | None = None,
+    spots: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The picture of what was traced.
 
     Args:
-        reflectance: (3, tiles, pixels), see `albedo`.
-        gloss: how much the skin shines, 0 to 1.
-        dark, fold: (size, size) in [0, 1], see `src.synthetic.layers`.
-        bumps: (3, tiles, pixels) added to the normals.
+        view, traced: the cones and where the rays met them.
+        lighting: lamps.
+        skin: of the groups below the sleeve's; None where all cones are plain.
+        size: the hand's length over the mean hand's.
+        grain: (3, cells, cells) float32, one cell a millimetre, repeating: patches of redder skin in about [-0.5, 0.5],
+            then the slopes of its fine relief along the hand's x and y.
+        spots: (spots, 9) what is painted on plain surfaces: centre and reach in the hand's frame, mm, and linear RGB.
+
+    Returns:
+        (height, width, 3) float32 linear RGB, not premultiplied, and (height, width) float32 coverage.
     """
-    f32 = np.float32
-    normal = hits.normal * np.array([1, -1, -1], f32)[:, None, None] + bumps
-    normal /= np.sqrt((normal**2).sum(0)) + f32(1e-6)
-    key = lighting.key.astype(f32)
-    size = dark.shape[0]
-    column, row = np.minimum(hits.column, size - 1), np.minimum(hits.row, size - 1)
-    lit = 1 - f32(lighting.shadow) * dark[row, column]
-    fold = f32(lighting.occlusion) * fold[row, column]
-    facing = normal[0] * key[0] + normal[1] * key[1] + normal[2] * key[2]
-    fill = np.clip(0.5 - 0.5 * facing, 0.0, 1.0)
-    up = 0.5 + 0.5 * normal[1]
-    cloth = (hits.group == SLEEVE_GROUP)[:, None]
-    out = np.empty_like(reflectance)
-    for channel, wrap in enumerate((0.38, 0.2, 0.14)):
-        # Light that entered skin comes out a little further on, red most: the terminator is soft and warm.
-        diffuse = np.clip((facing + wrap) / (1 + wrap), 0.0, 1.0)
-        open_sky = 1 - fold * (0.85, 1.0, 1.05)[channel]
-        ambient = lighting.sky_rgb[channel] * up + lighting.ground_rgb[channel] * (1 - up)
-        ambient = ambient + lighting.fill_rgb[channel] * fill
-        out[channel] = reflectance[channel] * (
-            f32(lighting.key_rgb[channel]) * diffuse * lit * (1 - 0.35 * fold) + ambient.astype(f32) * open_sky
-        )
-    half = key + np.array([0, 0, 1], f32)
-    half /= np.sqrt((half**2).sum()) + f32(1e-6)
-    shine = np.clip(normal[0] * half[0] + normal[1] * half[1] + normal[2] * half[2], 0.0, 1.0)
-    shine = shine**2
-    shine = shine**2
-    shine = (shine**2) ** 2
-    out += (f32(0.09 * gloss) * shine * lit * (1 - fold) * ~cloth) * lighting.key_rgb.astype(f32)[:, None, None]
-    return out
+    flesh = view.flesh
+    px_per_mm = view.focal_px / view.distance_mm
+    dark, folds = _shadows(traced.depth, lighting.key, px_per_mm)
+    lines_mm = 0.8 + 0.35 / px_per_mm
+    rows = (*view.to_camera, view.middle, (view.distance_mm, size, lines_mm**2))
+    colours = _NO_SKIN
+    if skin is not None:
+        rest = (skin.blush, skin.creases, _SHINE * skin.gloss)
+        colours = np.stack([skin.dorsum, skin.palm, skin.nail, np.asarray(rest)]).astype(np.float32)
+    rgb, alpha = paint(
+        traced.layers,
+        traced.lists,
+        traced.table,
+        flesh.group,
+        flesh.kind,
+        np.column_stack([view.dorsal, flesh.plain * (1.0, 1.0, 1.0, _SHINE)]).astype(np.float32),
+        traced.pinhole,
+        np.stack([np.asarray(row) for row in rows]).astype(np.float32),
+        colours,
+        0 if skin is None else SLEEVE_GROUP,
+        _SMOOTH if grain is None else grain,
+        _LINES,
+        _NO_SPOTS if spots is None else spots,
+        _packed(lighting),
+        dark,
+        folds,
+    )
+    return rgb, alpha

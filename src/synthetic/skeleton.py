@@ -27,7 +27,8 @@ KEYPOINTS: tuple[str, ...] = (
 )
 NUM_KEYPOINTS = len(KEYPOINTS)
 
-# (joint angle, least and greatest value in degrees). Flexion is positive towards the palm, abduction towards the thumb.
+# (joint angle, least and greatest value in degrees). Flexion is positive towards the palm, abduction of
+# fingers towards the thumb.
 _LIMITS_DEG: tuple[tuple[str, float, float], ...] = (
     ("thumb_cmc_radial", -25.0, 75.0),
     ("thumb_cmc_palmar", -10.0, 70.0),
@@ -50,7 +51,7 @@ _LIMITS_DEG: tuple[tuple[str, float, float], ...] = (
     ("little_pip_flexion", -5.0, 118.0),
     ("little_dip_flexion", -10.0, 85.0),
     ("wrist_flexion", -60.0, 70.0),
-    ("wrist_abduction", -35.0, 22.0),
+    ("wrist_abduction", -22.0, 35.0),  # to the little finger's side, of which a wrist can do more
 )
 JOINT_ANGLES: tuple[str, ...] = tuple(name for name, _, _ in _LIMITS_DEG)
 NUM_ANGLES = len(JOINT_ANGLES)
@@ -135,39 +136,14 @@ def forward(angles: np.ndarray, proportions: Proportions) -> Skeleton:
         angles: (..., 22) radians, in the order of `JOINT_ANGLES`.
         proportions: whose hand.
     """
+    # numba is loaded by who poses a hand, not by who asks how many joints one has.
+    from src.synthetic.compiled.joining import many_bones
+
     batch = angles.shape[:-1]
-    directions = np.empty((*batch, 5, 3, 3))
-    dorsals = np.empty((*batch, 5, 3, 3))
-
-    radial, palmar = angles[..., 0], angles[..., 1]
-    sin_r, cos_r, sin_p, cos_p = np.sin(radial), np.cos(radial), np.sin(palmar), np.cos(palmar)
-    zero = np.zeros_like(radial)
-    metacarpal = np.stack([sin_r * cos_p, cos_r * cos_p, sin_p], -1)
-    across = np.stack([-cos_r, sin_r, zero], -1)
-    above = np.stack([-sin_r * sin_p, -cos_r * sin_p, cos_p], -1)
-    # Pronation: a thumb beside the hand bends half towards the palm, an opposed thumb bends towards the fingertips.
-    roll = np.radians(10.0) - 0.25 * np.clip(palmar, 0.0, None)
-    bend = np.cos(roll)[..., None] * across + np.sin(roll)[..., None] * above
-    turn = np.stack([zero, angles[..., 2], angles[..., 2] + angles[..., 3]], -1)[..., None]
-    directions[..., 0, :, :] = np.cos(turn) * metacarpal[..., None, :] + np.sin(turn) * bend[..., None, :]
-    dorsals[..., 0, :, :] = np.sin(turn) * metacarpal[..., None, :] - np.cos(turn) * bend[..., None, :]
-
-    of_finger = angles[..., 4:20].reshape(*batch, 4, 4)
-    flexion = np.stack(
-        [of_finger[..., 0], of_finger[..., 0] + of_finger[..., 2], of_finger[..., (0, 2, 3)].sum(-1)], -1
-    )
-    sin_f, cos_f = np.sin(flexion), np.cos(flexion)
-    sin_a, cos_a = np.sin(of_finger[..., 1, None]), np.cos(of_finger[..., 1, None])
-    directions[..., 1:, :, :] = np.stack([cos_f * sin_a, cos_f * cos_a, sin_f], -1)
-    dorsals[..., 1:, :, :] = np.stack([sin_f * sin_a, sin_f * cos_a, -cos_f], -1)
-
-    steps = directions * proportions.lengths_mm[:, :, None]
-    joints = np.zeros((*batch, NUM_KEYPOINTS, 3))
-    chains = joints[..., 1:, :].reshape(*batch, 5, 4, 3)
-    chains[..., 0, :] = proportions.bases_mm
-    chains[..., 1:, :] = proportions.bases_mm[:, None, :] + np.cumsum(steps, axis=-2)
-    joints[..., 1:, :] = chains.reshape(*batch, 20, 3)
-    return Skeleton(joints, directions, dorsals)
+    flat = np.ascontiguousarray(angles, dtype=float).reshape(-1, NUM_ANGLES)
+    joints, directions, dorsals = many_bones(flat, proportions.bases_mm, proportions.lengths_mm)
+    bones = (*batch, 5, 3, 3)
+    return Skeleton(joints.reshape(*batch, NUM_KEYPOINTS, 3), directions.reshape(bones), dorsals.reshape(bones))
 
 
 def rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:

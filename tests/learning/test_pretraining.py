@@ -27,7 +27,7 @@ from src.pretrain import main as door
 from src.settings.options import validated
 from src.signs.labels import NUM_SIGNS
 from src.sources.rendered import RenderedHands
-from src.synthetic import dataset, handshapes
+from src.synthetic import dataset, posing
 from src.synthetic.dataset import random_pose_sample
 from src.synthetic.pose_set import RandomPoses, random_poses
 from src.synthetic.spec import POSES_VERSIONS
@@ -178,7 +178,7 @@ def test_no_sign_is_posed_or_asked_for(tmp_path: Path, monkeypatch: pytest.Monke
     def refused(*arguments: Any) -> None:
         raise AssertionError("a sign was drawn")
 
-    for module, name in ((dataset, "sample"), (dataset, "sign_pose"), (handshapes, "sign_pose")):
+    for module, name in ((dataset, "sample"), (dataset, "sign_pose"), (posing, "sign_pose")):
         monkeypatch.setattr(module, name, refused)
     assert random_pose_sample(TINY.hands, 0).label == -1
     assert not any("label" in field.name or "sign" in field.name.split("_") for field in fields(RandomPoses))

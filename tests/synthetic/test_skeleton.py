@@ -6,7 +6,8 @@ import pytest
 from src.errors import UserError
 from src.signs.labels import SIGNS
 from src.synthetic.contact import spot_position, thumb_overlap
-from src.synthetic.handshapes import HANDSHAPES, handshape, sign_pose
+from src.synthetic.handshapes import HANDSHAPES
+from src.synthetic.posing import handshape, sign_pose
 from src.synthetic.random_poses import random_angles
 from src.synthetic.signer import draw_signer
 from src.synthetic.skeleton import (
