@@ -5,7 +5,7 @@ from typing import Any
 
 from src.errors import UserError
 from src.hands.finder import VIEW_PX
-from src.learning.freezing import FreezePolicy, Nothing
+from src.learning.freezing import FreezePolicy, TopK
 from src.learning.optimizers import AdamW, Optimizer
 from src.learning.schedulers import Cosine, Scheduler
 from src.learning.trainer_settings import TrainerSettings
@@ -18,6 +18,7 @@ _WARMUP_SHARE = 0.1
 _LARGEST_GRADIENT = 5.0
 _STEM_RATE = 0.5  # learning rate of the stem as a share of the head's
 _STAGES_BELOW_HEAD = 8
+_TRAINED_BELOW_HEAD = 5
 BACKBONE = "mobilenetv2_100"
 # How often a photograph is of which kind of set; within one, people are drawn evenly, and a person's pictures.
 KINDS = {"centred": 0.35, "webcam": 0.4, "digits": 0.25}
@@ -103,7 +104,7 @@ class FinderTraining:
     validation_views: int = 512
     rendered: int = 3600
     rendered_share: float = 0.22
-    empty_share: float = 0.17
+    empty_share: float = 0.25
     size_px: int = VIEW_PX
 
     def __post_init__(self) -> None:
@@ -126,8 +127,8 @@ class FinderTraining:
 
     @property
     def freeze(self) -> FreezePolicy:
-        """Every stage learns."""
-        return Nothing()
+        """Stem, block1 and block2 stay as they start: their maps are the largest, so a step costs little over half."""
+        return TopK(k=_TRAINED_BELOW_HEAD)
 
     @property
     def optimizer(self) -> Optimizer:

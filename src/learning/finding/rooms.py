@@ -78,8 +78,9 @@ class Rooms:
         index, (x0, y0, x1, y1) = sides[rng.integers(len(sides))]
         part = self.pictures[index][y0:y1, x0:x1]
         height, width = part.shape[:2]
-        if rng.random() < 0.7:  # a window in it; else all of it, stretched
-            side, aspect = rng.uniform(0.45, 1.0) * min(height, width), np.exp(rng.uniform(-0.35, 0.35))
+        if rng.random() < 0.8:  # a window in it, small where a closer look would be at something small
+            share = np.exp(rng.uniform(np.log(0.12), 0.0))
+            side, aspect = max(12.0, share * min(height, width)), np.exp(rng.uniform(-0.35, 0.35))
             across, down = max(8, min(width, int(side * aspect))), max(8, min(height, int(side / aspect)))
             left, top = int(rng.integers(width - across + 1)), int(rng.integers(height - down + 1))
             part = part[top : top + down, left : left + across]

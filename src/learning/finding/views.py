@@ -16,10 +16,10 @@ from src.learning.finding.webcam import webcam
 from src.nets.finder import NUM_JOINTS
 
 HAND, NO_HAND, UNCLEAR = 1, 0, -1
-_FAR_SHARE = 0.5  # of views with a hand: as a first look sees it; the others as a closer one
+_FAR_SHARE = 0.42  # of views with a hand: as a first look sees it; the others as a closer one
 _FRAME_SHARE = 0.35  # of those of whole frames: as they are, only moved and zoomed a little
 _SECOND_SHARE = 0.12  # of far views: with a smaller hand beside, which does not count
-_DECOY_SHARE = 0.3  # of views without a hand: with a patch set into them as hands are
+_DECOY_SHARE = 0.55  # of views without a hand: with a patch set into them as hands are
 _COVERS = 0.5  # of the view: a picture that covers more needs no other room as often
 _OWN_ROOM, _OWN_ROOM_WHERE_LARGE = 0.15, 0.65  # how often a hand with a mask keeps its own room
 _BORDERS = ((cv2.BORDER_CONSTANT, 0.6), (cv2.BORDER_REPLICATE, 0.85), (cv2.BORDER_REFLECT_101, 1.0))
@@ -127,7 +127,7 @@ class Views:
     def _looks(self, rng: np.random.Generator) -> Looks:
         """A hand anywhere, as a first look sees it, or about half as large as the view, as a closer one does."""
         far = rng.random() < _FAR_SHARE
-        share = float(np.exp(rng.uniform(np.log(0.12), np.log(0.8))) if far else rng.uniform(0.34, 0.8))
+        share = float(np.exp(rng.uniform(np.log(0.12), np.log(0.8))) if far else rng.uniform(0.34, 0.74))
         at = rng.uniform(0.45 * share, 1 - 0.45 * share, 2) if far else rng.normal(0.5, 0.08, 2)
         turn = rng.normal(0, 12) if rng.random() < 0.9 else rng.uniform(-50, 50)
         return Looks(
@@ -184,21 +184,34 @@ def _set_in(room: np.ndarray, hand: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _decoy(rng: np.random.Generator, rooms: Rooms, size: int) -> np.ndarray:
-    if rng.random() < 0.4:
+    roll = rng.random()
+    if roll < 0.4:
         return rooms.draw(rng, size)
-    colour = _SKIN[rng.integers(len(_SKIN))] * rng.uniform(0.4, 1.1)
+    if roll < 0.6:  # a lamp, a print on a shirt, a hole in a wall
+        colour = rng.integers(0, 256, 3) if rng.random() < 0.5 else np.full(3, rng.choice((8, 250)))
+    else:
+        colour = _SKIN[rng.integers(len(_SKIN))] * rng.uniform(0.4, 1.1)
     cells = int(rng.integers(3, 24))
     shades = np.clip(colour + rng.normal(0, rng.uniform(5, 30), (cells, cells, 1)), 0, 255).astype(np.uint8)
     return cv2.resize(shades, (size, size), interpolation=cv2.INTER_CUBIC)
 
 
 def _blob(rng: np.random.Generator, size: int) -> np.ndarray:
-    """(size, size) float32 in [0, 1]: a roundish patch or a bar, as an arm is one; so that cut edges say nothing."""
+    """(size, size) float32 in [0, 1]: a patch, a bar as an arm is one, or a star; so that cut edges say nothing."""
     mask = np.zeros((size, size), np.float32)
-    middle, extent = rng.uniform(0.15, 0.85, 2) * size, rng.uniform(0.08, 0.3) * size
-    if rng.random() < 0.5:
+    middle, extent = rng.uniform(0.15, 0.85, 2) * size, np.exp(rng.uniform(np.log(0.04), np.log(0.4))) * size
+    roll = rng.random()
+    if roll < 0.35:
         corners = middle + rng.normal(0, extent, (int(rng.integers(5, 12)), 2))
         cv2.fillConvexPoly(mask, cv2.convexHull(corners.astype(np.float32)).astype(np.int32), 1.0)
+    elif roll < 0.65:  # rays of any length from a middle, as logos and lamps have
+        rays = int(rng.integers(3, 12))
+        angles = np.repeat((np.arange(rays) + rng.uniform(-0.3, 0.3, rays)) * 2 * np.pi / rays, 2)
+        angles[1::2] += np.pi / rays
+        lengths = extent * rng.uniform(0.3, 1.3, 2 * rays)
+        lengths[1::2] *= rng.uniform(0.2, 0.9)
+        corners = middle + lengths[:, None] * np.column_stack([np.cos(angles), np.sin(angles)])
+        cv2.fillPoly(mask, [corners.astype(np.int32)], 1.0)
     else:
         end = middle + rng.normal(0, size, 2)
         ends = [tuple(int(v) for v in point) for point in (middle, end)]
