@@ -12,9 +12,10 @@ from pytorch_lightning.callbacks.progress.rich_progress import RichProgressBarTh
 from src.runs import folder as run_folder
 from src.storage.files import write_csv
 
-# What everybody looks at first, of runs and of pretraining.
+# What everybody looks at first, of runs, of pretraining and of finders.
 _SHOWN = (
     "train/loss", "train/accuracy", "val/loss", "val/accuracy", "val/keypoint_error_of_side", "val/angle_error_deg",
+    "val/found", "val/joint_error", "val/false_alarms",
 )  # fmt: skip
 
 

@@ -149,7 +149,7 @@ def decoded(maps: Maps) -> Found:
 def mean_places(logits: Tensor) -> Tensor:
     """(batch, joints, rows, columns) logits → (batch, joints, 2): each map's mean x and y, as shares of the view."""
     rows, columns = logits.shape[2:]
-    weights = logits.flatten(2).softmax(dim=2).unflatten(2, (rows, columns))
+    weights = logits.flatten(2).softmax(dim=2).reshape(logits.shape)
     x = ((torch.arange(columns, device=logits.device) + 0.5) / columns * weights.sum(2)).sum(2)
     y = ((torch.arange(rows, device=logits.device) + 0.5) / rows * weights.sum(3)).sum(2)
     return torch.stack([x, y], dim=2)

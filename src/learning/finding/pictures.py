@@ -82,7 +82,7 @@ class Pictures:
     def __post_init__(self) -> None:
         low, high = self.joints.min(1), self.joints.max(1)
         self.centers, self.sides = (low + high) / 2, np.maximum((high - low).max(1), 4.0)
-        self.has_mask = self.masks.any(axis=(1, 2))
+        self.has_mask = np.asarray(self.masks.any(axis=(1, 2)))
 
     def __len__(self) -> int:
         return len(self.offsets)

@@ -66,7 +66,7 @@ class Views:
         self._kinds = {name: people for name, people in self._kinds.items() if people}
         chances = np.array([KINDS[name] for name in self._kinds])
         self._up_to = np.cumsum(chances / chances.sum())
-        self._frames = np.array([sets[str(name)].rooms > 1 for name in self.pictures.sets])
+        self._frames: np.ndarray = np.array([sets[str(name)].rooms > 1 for name in self.pictures.sets])
         self.rooms = Rooms(self.pictures, sets, self.among)
 
     def draw(self, seed: Sequence[int]) -> View:

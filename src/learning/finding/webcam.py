@@ -28,7 +28,9 @@ def webcam(view: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if rng.random() < 0.5:
         view = cv2.cvtColor(view, cv2.COLOR_RGB2BGR)
         _, packed = cv2.imencode(".jpg", view, (cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 92))))
-        view = cv2.cvtColor(cv2.imdecode(packed, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        seen = cv2.imdecode(packed, cv2.IMREAD_COLOR)
+        assert seen is not None
+        view = cv2.cvtColor(seen, cv2.COLOR_BGR2RGB)
     return view
 
 
