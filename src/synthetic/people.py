@@ -125,8 +125,8 @@ def draw_figure(
     return Figure(cones, np.array(rows, np.float32))
 
 
-def draw_blob(rng: np.random.Generator, skin_rgb: np.ndarray) -> Figure:
-    """A second hand that signs nothing: a fist or a few fingers on an arm."""
+def draw_blob(rng: np.random.Generator, skin_rgb: np.ndarray, fingers: bool = True) -> Figure:
+    """A second hand that signs nothing: a closed one on an arm, or with a few fingers too."""
     skin = (*(np.clip(skin_rgb, 0, 1).tolist()), 0.4)
 
     def part(start: tuple[float, float, float], end: tuple[float, float, float], r0: float, r1: float) -> Cone:
@@ -135,7 +135,7 @@ def draw_blob(rng: np.random.Generator, skin_rgb: np.ndarray) -> Figure:
     cones = [part((-16, 0, 0), (-14, -46, 0), 22, 24), part((16, 0, 0), (14, -46, 0), 22, 24)]
     cones += [part((0, -60, -4), (rng.uniform(-90, 90), -320, -60), 26, 36)]
     for x in (-27, -9, 9, 27):
-        long = rng.uniform(20, 75) if rng.random() < 0.5 else 0.0
+        long = rng.uniform(20, 75) if rng.random() < 0.5 and fingers else 0.0
         tip = (x * (1 + long / 120), 22 + long, rng.uniform(0, 30) if long else 26.0)
         cones.append(part((x, 10, 4), tip, 10.5, 8.5))
     return Figure(cones, np.zeros((0, 9), np.float32))

@@ -147,13 +147,15 @@ def _behind(rng: np.random.Generator, stage: _Stage, focal_px: float, near_mm: f
     return light
 
 
-def _add_blob(rng: np.random.Generator, light: np.ndarray, skin: Skin, stage: _Stage, focal_px: float) -> np.ndarray:
+def _add_blob(
+    rng: np.random.Generator, light: np.ndarray, skin: Skin, stage: _Stage, focal_px: float, fingers: bool
+) -> np.ndarray:
     """Another hand, which signs nothing."""
     depth = rng.uniform(450.0, 1000.0)
     at = np.array([rng.uniform(-0.5, 0.5) * stage.width, rng.uniform(-0.1, 0.55) * stage.height, focal_px])
     centre = np.array([stage.width, stage.height]) / 2 - 0.5
     turn = draw_turn(rng, 60.0)
-    blob = draw_blob(rng, skin.dorsum)
+    blob = draw_blob(rng, skin.dorsum, fingers)
     place = at / focal_px * depth
     rgb, alpha = picture_of(blob, place, turn, focal_px, centre, stage.lighting, stage.height, stage.width)
     return blend(rgb, alpha, light)
@@ -215,7 +217,7 @@ def scene_sample(spec: RenderedSpec, index: int, width_px: int, height_px: int) 
             rgb, alpha = _owner(body, skin, arm.sleeve_rgb, head_mm, stage, hand.focal_px, hand.centre_px)
             light = blend(_flipped(rgb, pose.mirrored), _flipped(alpha, pose.mirrored), light)
     if body.random() < 0.12:
-        light = _add_blob(body, light, skin, stage, hand.focal_px)
+        light = _add_blob(body, light, skin, stage, hand.focal_px, fingers=True)
     light = _over(hand, light, sensor)
     return RenderedSample(
         image=filmed(light, hand.alpha, sensor),
@@ -234,8 +236,9 @@ def scene_sample(spec: RenderedSpec, index: int, width_px: int, height_px: int) 
 def empty_scene(spec: RenderedSpec, index: int, width_px: int, height_px: int) -> RenderedSample:
     """Room `index` of the set without a hand that signs, of the same people, lamps and cameras: a negative.
 
-    In some of them there is nobody; in some a face fills much of the frame; in some another hand hangs or rests. Label
-    -1, nothing visible, an empty box (0, 0, 0, 0) and mask; joints and angles are zero.
+    In some of them there is nobody; in some a face fills much of the frame; in some a closed hand is there that signs
+    nothing, and counts as none. Label -1, nothing visible, an empty box (0, 0, 0, 0) and an empty mask; joints and
+    angles are zero.
 
     Raises:
         IndexError: `index` is not one of the set's.
@@ -255,7 +258,7 @@ def empty_scene(spec: RenderedSpec, index: int, width_px: int, height_px: int) -
         rgb, alpha = _owner(body, person.skin, None, head_mm, stage, focal_px, centre)
         light = blend(rgb, alpha, light)
     if body.random() < 0.25:
-        light = _add_blob(body, light, person.skin, stage, focal_px)
+        light = _add_blob(body, light, person.skin, stage, focal_px, fingers=False)
     nobody = np.zeros((height_px, width_px), np.float32)
     return RenderedSample(
         image=filmed(light, nobody, sensor),

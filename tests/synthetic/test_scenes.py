@@ -137,7 +137,7 @@ def test_compiled_code_is_kept_in_a_folder_that_can_be_written_to(tmp_path: Path
     code = "import numpy as np; from src.synthetic.compiled.floats import exp; print(exp(np.float32(1)))"
     place = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True, env=place)
-    assert float(done.stdout) == pytest.approx(np.e, rel=1e-6)
+    assert float(done.stdout) == pytest.approx(np.e, rel=1e-5)
     assert list(tmp_path.rglob("*.nbc"))
 
 
