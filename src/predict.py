@@ -61,7 +61,7 @@ class Arguments(OfRuns):
         description="the probability that a letter must reach once; a network that reads found hands knows its own",
     )
     steady: float = Field(
-        default=2,
+        default=1,
         ge=0.1,
         le=1000,
         description="a found hand that moves more of its own lengths a second than this is between two signs",

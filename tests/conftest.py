@@ -46,6 +46,13 @@ TINY_CNN = (
     "optimizer.lr=0.005",
     "model.dropout=0",
 )
+# Rendered hands know their joints.
+TINY_JOINTS = (
+    "datamodule.sources=[rendered]",
+    "datamodule.rendered={images:144,signers:4,seed:0}",
+    "datamodule.crop=hand",
+    "joints_weight=0.5",
+)
 TINY_MOBILENET = (*TINY, "model=mobilenetv2", "model.weights=null", "freeze.allow_untrained=true")
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -12,11 +13,13 @@ from torch.utils.data import DataLoader, Dataset
 
 from src import hardware
 from src.data.augment import Augmentation, Draws
+from src.data.balance import shares
 from src.data.collect import NO_HAND, Collection, collect
 from src.data.duplicates import find_duplicates
 from src.data.hand_crop import finder_for
-from src.data.loading import Batch, CutBatch, EpochSampler, PixelDataset, as_it_is, limit_threads
+from src.data.loading import BalancedSampler, Batch, CutBatch, EpochSampler, PixelDataset, as_it_is, limit_threads
 from src.data.manifest import Manifest
+from src.data.masks import Masks, masks_of
 from src.data.pixels import Pixels
 from src.data.settings import AugmentationSettings, DatamoduleSettings
 from src.data.split import Split, SplitProtocol
@@ -44,11 +47,13 @@ def collected(settings: DatamoduleSettings) -> Collection:
     Raises:
         UserError: see `src.data.collect.collect`, or none of the images shows a wanted sign.
     """
-    decoding = Decoding(image_size_px=settings.image_size_px, fit=settings.fit, max_megapixels=settings.max_megapixels)
-    if settings.crop == "hand":
-        decoding = replace(decoding, crop="hand", crop_margin=settings.crop_margin, finder=finder_for(settings.sources))
     collection = collect(
-        settings.sources, places_of(settings), decoding, Path(settings.cache_dir), settings.irregular, settings.unfound
+        settings.sources,
+        places_of(settings),
+        _decoding(settings),
+        Path(settings.cache_dir),
+        settings.irregular,
+        settings.unfound,
     )
     wanted = settings.wanted_signs()
     if len(wanted) == NUM_SIGNS:
@@ -58,6 +63,13 @@ def collected(settings: DatamoduleSettings) -> Collection:
         signs = " ".join(SIGNS[label] for label in wanted)
         raise UserError(f"datamodule.signs={signs} leaves no image of {', '.join(settings.sources)}.")
     return replace(collection, manifest=collection.manifest.subset(chosen), pixels=collection.pixels.subset(chosen))
+
+
+def _decoding(settings: DatamoduleSettings) -> Decoding:
+    decoding = Decoding(image_size_px=settings.image_size_px, fit=settings.fit, max_megapixels=settings.max_megapixels)
+    if settings.crop == "none":
+        return decoding
+    return replace(decoding, crop="hand", crop_margin=settings.crop_margin, finder=finder_for(settings.sources))
 
 
 @runtime_checkable
@@ -84,6 +96,7 @@ class SignDataModule(pl.LightningDataModule):
         protocol: what divides them.
         draws: which random draw an image gets in which epoch, and the seed of the order of training.
         accelerator: `trainer.accelerator`, which decides how many processes load.
+        with_joints: whether batches of training tell where the hand's joints are.
 
     Attributes (after `setup`):
         manifest: every usable image.
@@ -106,8 +119,10 @@ class SignDataModule(pl.LightningDataModule):
         protocol: SplitProtocol,
         draws: Draws,
         accelerator: str = "auto",
+        with_joints: bool = False,
     ) -> None:
         super().__init__()
+        self.with_joints = with_joints
         self.settings, self.protocol, self.draws, self.accelerator = settings, protocol, draws, accelerator
         self.augmentation = Augmentation(augmentation)
         self._collection: Collection | None = None
@@ -138,10 +153,37 @@ class SignDataModule(pl.LightningDataModule):
     def _groups(self, collection: Collection) -> np.ndarray:
         return find_duplicates(collection.manifest, collection.pixels, Path(self.settings.cache_dir)).groups
 
+    @cached_property
+    def masks(self) -> Masks | None:
+        """Where the hands are, for an augmentation that asks; computed when training first needs it.
+
+        Raises:
+            UserError: what the augmentation reads from disk cannot be read, or the cache not be written.
+        """
+        cache_dir = Path(self.settings.cache_dir)
+        self.augmentation.prepare(cache_dir)
+        if not self.augmentation.needs_masks:
+            return None
+        places, decoding = places_of(self.settings), _decoding(self.settings)
+        masks = masks_of(self.manifest, self.pixels, places, decoding, cache_dir)
+        trained = self.split.train
+        if self.trainer and not self.trainer.is_global_zero:
+            return masks
+        for name in dict.fromkeys(self.manifest.sources[trained]):
+            images = trained[self.manifest.sources[trained] == name]
+            known = masks.known(images)
+            advice = "" if known or self.settings.crop == "hand" else " (datamodule.crop=hand finds them)"
+            print(f"Hands that can be set before other rooms: {known} of {len(images)} of {name}{advice}.", flush=True)
+        return masks
+
     def dataset(self, part: str) -> PixelDataset:
         """The images of `train` (augmented), `val` or `test`."""
-        augmentation = self.augmentation if part == "train" and not self.augmentation.is_identity else None
-        return PixelDataset(self.pixels, self.manifest, self.split.part(part), augmentation, self.draws)
+        if part != "train":
+            return PixelDataset(self.pixels, self.manifest, self.split.part(part), None, self.draws)
+        masks, augmentation = self.masks, None if self.augmentation.is_identity else self.augmentation
+        return PixelDataset(
+            self.pixels, self.manifest, self.split.train, augmentation, self.draws, masks, self.with_joints
+        )
 
     def _inputs(self) -> Iterator[ShowsInputs]:
         callbacks = getattr(self.trainer, "callbacks", ())
@@ -164,18 +206,42 @@ class SignDataModule(pl.LightningDataModule):
             if source_named(name).for_measuring_only:
                 refuse_training_on(name)
         rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        dataset = self._shown("train")
-        images = len(self.split.train)
+        dataset, sampler = self._shown("train"), self.train_sampler(rank, ranks)
         workers = self.settings.workers
         if not all(callback.still_reads_images() for callback in self._inputs()):
             workers = 0
         return self._loader(
             dataset,
-            EpochSampler(images, self.draws.seed, rank, ranks),
+            sampler,
             workers=hardware.loader_workers(self.accelerator) if workers is None else workers,
             # The batch that an epoch leaves over is dropped, but never the only one: batch norm dislikes tiny batches.
-            drop_last=images // ranks > self.settings.batch_size,
+            drop_last=len(sampler) > self.settings.batch_size,
         )
+
+    @cached_property
+    def shares(self) -> np.ndarray:
+        """`(train,) float64`: the probability of each image of training at each draw of a balanced epoch.
+
+        Raises:
+            UserError: `datamodule.weights` name no image, or leave none.
+        """
+        return shares(self.manifest, self.split.train, self.settings.balance, self.settings.weights or {})
+
+    def train_sampler(self, rank: int = 0, ranks: int = 1) -> EpochSampler:
+        """What an epoch of training shows, in which order.
+
+        Raises:
+            UserError: see `shares`.
+        """
+        train, settings = self.split.train, self.settings
+        if settings.balance == "none":
+            return EpochSampler(len(train), self.draws.seed, rank, ranks)
+        columns = [self.manifest.sources[train], self.manifest.signers[train], self.manifest.labels[train]]
+        together = np.zeros(len(train), dtype=np.int64)
+        for column in columns:
+            values = np.unique(column, return_inverse=True)[1]
+            together = together * (values.max(initial=0) + 1) + values
+        return BalancedSampler(self.shares, together, settings.epoch_images or len(train), self.draws.seed, rank, ranks)
 
     def val_dataloader(self) -> DataLoader[Batch | CutBatch]:
         return self._in_order("val")

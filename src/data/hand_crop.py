@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import cv2
@@ -54,19 +54,55 @@ def cropped(source: Source, record: ImageRecord, decoding: Decoding) -> Cropped:
         UserError: the source gives no whole images, or there is no finder.
     """
     size_px, margin = decoding.image_size_px, decoding.crop_margin
-    frame = source.frame(record, decoding, needed_px=_LOOKED_AT_PX // 2)
-    hand = _known(frame) or _found(frame.pixels, decoding.finder)
+    frame, hand = hand_in(
+        lambda needed_px: source.frame(record, decoding, needed_px),
+        lambda pixels: find_in(pixels, _finder(decoding.finder)),
+        size_px,
+        margin,
+    )
     if hand is None:
         return Cropped(source.decode(record, decoding), NO_JOINTS, 0.0)
-    enlarged = size_px / max(1.0, margin * hand.side_px)
-    if enlarged > 1 and frame.pixels.shape[:2] != (frame.height_px, frame.width_px):
-        # It was decoded smaller than it is stored, and the hand is small in it.
-        sharper = source.frame(record, decoding, needed_px=math.ceil(min(frame.pixels.shape[:2]) * enlarged / 2))
-        hand = _scaled(hand, sharper.pixels.shape[1] / frame.pixels.shape[1])
-        frame = sharper
     square = hand_square(frame.pixels, hand, size_px, margin)
     shares = joints_in_square(hand, 1, margin)
     return Cropped(frame._replace(pixels=square), shares, hand.certainty)
+
+
+def hand_in(
+    read: Callable[[int], Decoded], find: Callable[[np.ndarray], Hand | None], size_px: int, margin: float
+) -> tuple[Decoded, Hand | None]:
+    """An image with as many of its pixels as the square around its hand needs, and the hand in those pixels.
+
+    Args:
+        read: reads the image; told `needed_px` of `src.sources.images.decode`.
+        find: finds the hand in `(height, width, 3) uint8`, where the image does not know it itself.
+        size_px, margin: of `src.hands.hand.hand_square`.
+    """
+    frame = read(_LOOKED_AT_PX // 2)
+    hand = _known(frame) or find(frame.pixels)
+    if hand is None:
+        return frame, None
+    enlarged = size_px / max(1.0, margin * hand.side_px)
+    if enlarged <= 1 or frame.pixels.shape[:2] == (frame.height_px, frame.width_px):
+        return frame, hand
+    # It was decoded smaller than it is stored, and the hand is small in it.
+    sharper = read(math.ceil(min(frame.pixels.shape[:2]) * enlarged / 2))
+    return sharper, _scaled(hand, sharper.pixels.shape[1] / frame.pixels.shape[1])
+
+
+def known_mask(source: Source, record: ImageRecord, decoding: Decoding) -> np.ndarray | None:
+    """`(size, size) bool`: where the hand is in the pixels that are kept of an image, from a source that knows it.
+
+    Raises:
+        Unreadable: there is no usable image.
+    """
+    if decoding.crop == "none":
+        return source.decode(record, decoding).mask
+    frame = source.frame(record, decoding, needed_px=_LOOKED_AT_PX // 2)
+    hand = _known(frame)
+    if hand is None or frame.mask is None:
+        return None
+    seen = np.repeat(frame.mask[..., None].astype(np.uint8) * 255, 3, axis=2)
+    return hand_square(seen, hand, decoding.image_size_px, decoding.crop_margin)[..., 0] > 127
 
 
 def _known(frame: Decoded) -> Hand | None:
@@ -80,14 +116,14 @@ def _hand(joints: np.ndarray, right: float, certainty: float) -> Hand:
     return Hand((left, top, end, bottom), joints.astype(np.float32), right, certainty)
 
 
-def _found(pixels: np.ndarray, digest: str) -> Hand | None:
-    """The hand in `(height, width, 3) uint8`, in its pixels; None where there is none."""
+def find_in(pixels: np.ndarray, finder: HandFinder) -> Hand | None:
+    """The hand in a still `(height, width, 3) uint8` of any size, in its pixels; None where there is none."""
     shrunk = _LOOKED_AT_PX / max(pixels.shape[:2])
     if shrunk >= 1:
-        return _finder(digest).find(pixels)
+        return finder.find(pixels)
     height, width = pixels.shape[:2]
     small = (max(1, round(width * shrunk)), max(1, round(height * shrunk)))
-    hand = _finder(digest).find(cv2.resize(pixels, small, interpolation=cv2.INTER_AREA))
+    hand = finder.find(cv2.resize(pixels, small, interpolation=cv2.INTER_AREA))
     return None if hand is None else _scaled(hand, width / small[0])
 
 

@@ -10,14 +10,22 @@ from torch.utils.data import Dataset, Sampler
 
 from src.data.augment import Augmentation, Draws
 from src.data.manifest import Manifest
+from src.data.masks import Masks
 from src.data.pixels import Pixels
 
 
 class Draw(NamedTuple):
-    """One image in one epoch. The sampler sends the epoch along, so a worker needs no memory of its own."""
+    """One image in one epoch. The sampler sends the epoch along, so a worker needs no memory of its own.
+
+    Attributes:
+        index: of the image.
+        epoch: counted from 0.
+        again: how often the epoch has shown this image before.
+    """
 
     index: int  # type: ignore[assignment]  # a tuple has a method of that name, which nobody calls here
     epoch: int
+    again: int = 0
 
 
 class Batch(NamedTuple):
@@ -27,11 +35,14 @@ class Batch(NamedTuple):
         images: `(batch, 3, size, size) uint8`, stored channels-last.
         labels: `(batch,) int64` class indices.
         indices: `(batch,) int64` indices into the manifest.
+        joints: `(batch, 21, 2) float32` x, y of the hand's joints as shares of the picture, NaN where unknown; None
+            where nobody asks.
     """
 
     images: Tensor
     labels: Tensor
     indices: Tensor
+    joints: Tensor | None = None
 
 
 class CutBatch(NamedTuple):
@@ -70,13 +81,49 @@ class EpochSampler(Sampler[Draw]):
     def __len__(self) -> int:
         return self.count // self.ranks
 
-    def __iter__(self) -> Iterator[Draw]:
+    def draws(self) -> list[Draw]:
+        """All draws of the epoch, those of every rank."""
         order = np.arange(self.count)
         if self.seed is not None:
             order = np.random.default_rng((self.seed, self.epoch, 0x0D3)).permutation(self.count)
-        usable = len(self) * self.ranks
-        for index in order[self.rank : usable : self.ranks]:
-            yield Draw(int(index), self.epoch)
+        return [Draw(index, self.epoch) for index in order.tolist()]
+
+    def __iter__(self) -> Iterator[Draw]:
+        yield from self.draws()[self.rank : len(self) * self.ranks : self.ranks]
+
+
+class BalancedSampler(EpochSampler):
+    """Images by their shares: as often in an epoch as these say, to within one draw, in a shuffled order.
+
+    Systematic sampling (Madow, 1949, doi:10.1214/aoms/1177729988): one random offset decides all counts, so sources,
+    people and signs, which lie side by side, get what is theirs in every epoch and not just on average. Which of a
+    person's pictures of a sign are shown is drawn anew.
+
+    Args:
+        shares: `(images,) float64`, which sum to 1.
+        together: `(images,) int64`: images with the same number (of one person and sign) lie side by side.
+        count: draws in an epoch.
+        seed: of the draws and their order.
+        rank, ranks: as in `EpochSampler`.
+    """
+
+    def __init__(
+        self, shares: np.ndarray, together: np.ndarray, count: int, seed: int, rank: int = 0, ranks: int = 1
+    ) -> None:
+        super().__init__(count, seed, rank, ranks)
+        self.shares, self.together, self.draws_seed = shares, together, seed
+
+    def draws(self) -> list[Draw]:
+        rng = np.random.default_rng((self.draws_seed, self.epoch, 0xBA1))
+        beside = np.lexsort((rng.random(len(self.shares)), self.together))
+        ends = np.cumsum(self.shares[beside]) * (self.count / self.shares.sum())
+        ends[-1] = self.count
+        times = np.diff(np.floor(ends + rng.random()).astype(np.int64), prepend=0)
+        index = np.repeat(beside, times)
+        again = np.concatenate([np.arange(n) for n in times]) if len(times) else times
+        shuffled = rng.permutation(len(index))
+        pairs = zip(index[shuffled].tolist(), again[shuffled].tolist(), strict=True)
+        return [Draw(image, self.epoch, before) for image, before in pairs]
 
 
 class PixelDataset(Dataset[Batch]):
@@ -88,12 +135,22 @@ class PixelDataset(Dataset[Batch]):
         part: `(images,) int64` indices into the manifest that this dataset consists of.
         augmentation: the pipeline; None shows the images as they are.
         draws: which draw an image gets in which epoch.
+        masks: where the hands of the whole manifest are, for an augmentation that asks.
+        with_joints: whether batches tell where the joints are.
     """
 
     def __init__(
-        self, pixels: Pixels, manifest: Manifest, part: np.ndarray, augmentation: Augmentation | None, draws: Draws
+        self,
+        pixels: Pixels,
+        manifest: Manifest,
+        part: np.ndarray,
+        augmentation: Augmentation | None,
+        draws: Draws,
+        masks: Masks | None = None,
+        with_joints: bool = False,
     ) -> None:
-        self.pixels, self.augmentation, self.draws = pixels.subset(part), augmentation, draws
+        self.with_joints = with_joints
+        self.pixels, self.augmentation, self.draws, self.masks = pixels.subset(part), augmentation, draws, masks
         self.part = np.asarray(part, dtype=np.int64)
         self.labels = manifest.labels[self.part]
         self.names = [manifest[int(index)].name for index in self.part]
@@ -103,22 +160,35 @@ class PixelDataset(Dataset[Batch]):
 
     def picture(self, draw: Draw) -> np.ndarray:
         """`(size, size, 3) uint8` of one image as that epoch shows it."""
-        return self._drawn(draw.index, self.draws.seed_for(draw.epoch, self.names[draw.index]))
+        return self._drawn(draw.index, self._seed(draw))[0]
 
     def view(self, index: int, view: int) -> np.ndarray:
         """`(size, size, 3) uint8` of one view of an image."""
-        return self._drawn(index, self.draws.seed_of_view(view, self.names[index]))
+        return self._drawn(index, self.draws.seed_of_view(view, self.names[index]))[0]
 
-    def _drawn(self, index: int, seed: int) -> np.ndarray:
+    def _seed(self, draw: Draw) -> int:
+        return self.draws.seed_for(draw.epoch, self.names[draw.index], draw.again)
+
+    def _drawn(self, index: int, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """One image as a seed shows it, and its joints where they are asked for."""
         image = self.pixels[index]
-        return image if self.augmentation is None else self.augmentation(np.array(image), seed)
+        joints = self.pixels.joints([index])[0] if self.with_joints else None
+        if self.augmentation is None:
+            return image, joints
+        mask = None if self.masks is None else self.masks[int(self.part[index])]
+        return self.augmentation.with_joints(np.array(image), seed, mask, joints)
 
     def __getitem__(self, draw: Draw) -> Batch:
         return self.__getitems__([draw])
 
     def __getitems__(self, draws: list[Draw]) -> Batch:
         """A batch in one piece, so that no image is copied twice."""
-        return self.batch([self.picture(draw) for draw in draws], [draw.index for draw in draws])
+        shown = [self._drawn(draw.index, self._seed(draw)) for draw in draws]
+        batch = self.batch([picture for picture, _ in shown], [draw.index for draw in draws])
+        if not self.with_joints:
+            return batch
+        known = [joints for _, joints in shown if joints is not None]
+        return batch._replace(joints=torch.from_numpy(np.stack(known)))
 
     def batch(self, pictures: Sequence[np.ndarray], indices: Sequence[int]) -> Batch:
         """Pictures `(size, size, 3) uint8` of the images at `indices` of this dataset."""

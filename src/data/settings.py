@@ -31,6 +31,13 @@ class DatamoduleSettings:
         default=None, description="digits that the columns of an unknown Y.npy stand for"
     )
     cache_dir: str = ".cache"
+    balance: Literal["none", "people", "sources"] = Field(
+        default="none", description="none: every image once an epoch; people, sources: drawn by who shows them"
+    )
+    epoch_images: int | None = Field(default=None, ge=1, description="draws in a balanced epoch; null: one an image")
+    weights: dict[str, float] | None = Field(
+        default=None, description="a source, or <source>/<folder>: how many times as often it is drawn"
+    )
     batch_size: int = Field(default=32, ge=1, le=4096)
     workers: int | None = Field(default=None, ge=0, le=256, description="loader processes; null: as the cores allow")
 
@@ -53,6 +60,15 @@ class DatamoduleSettings:
             )
         if self.folder and "folder" not in self.sources:
             raise UserError("datamodule.folder is given but not used: add it with datamodule.sources=[folder].")
+        if self.balance == "none" and (self.weights or self.epoch_images is not None):
+            named = "weights" if self.weights else "epoch_images"
+            raise UserError(
+                f"datamodule.{named} says how images are drawn, but datamodule.balance=none shows each once: add "
+                "datamodule.balance=people or datamodule.balance=sources."
+            )
+        for name, weight in (self.weights or {}).items():
+            if not 0 <= weight < float("inf"):
+                raise UserError(f"datamodule.weights.{name}={weight} is out of range: it must be at least 0.")
         self.wanted_signs()
 
     def wanted_signs(self) -> tuple[int, ...]:
@@ -76,4 +92,7 @@ class AugmentationSettings:
     """Albumentations transforms in order."""
 
     name: str = "none"
+    rooms: str = Field(
+        default="drawn", description="where BeforeRoom takes rooms from: drawn, or a folder of photographs"
+    )
     transforms: tuple[Any, ...] = Field(default=(), description="[{Albumentations class: its arguments}, …]")

@@ -82,7 +82,11 @@ def export(
         recognizers: list[Recognizer] = [trained, exported]
         written = {output: file}
         if quantize is not None:
-            graph = onnx_file.halved(graph) if calibration is None else onnx_file.quantized(graph, calibration, folder)
+            graph = (
+                onnx_file.in_half_precision(graph)
+                if calibration is None
+                else onnx_file.quantized(graph, calibration, folder)
+            )
             small = _saved(graph, trained, folder / f"model.{quantize}.onnx", {"precision": quantize})
             candidates.append(_Candidate(f"ONNX, {quantize}", whole_graph(small), small.stat().st_size))
             recognizers.append(OnnxRecognizer(small, threads=1))

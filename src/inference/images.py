@@ -25,8 +25,6 @@ VIDEO_EXTENSIONS = frozenset(
 )
 CAMERA = "camera:"
 BATCH_SIZE = 32
-# A hand is seldom less than an eighth of a picture: with twice this many pixels a side, it still fills a square of 128.
-_FINDING_PX = 512
 
 
 @dataclass(frozen=True)
@@ -157,16 +155,24 @@ def _decoded(file: Path, crop: Crop, max_megapixels: float, needed_px: int) -> D
 
 
 def _look(sight: Sight, file: Path, crop: Crop) -> Seen:
-    """What an image shows in the part that is looked at; the hand in pixels of the whole upright image as stored."""
-    about = sight.recognizer.about
-    decoded = _decoded(file, crop, about.max_megapixels, about.image_size_px if sight.finder is None else _FINDING_PX)
-    seen = sight.look(crop(decoded.pixels))
+    """What an image shows in the part that is looked at; the hand in pixels of the whole upright image as stored.
+
+    Raises:
+        Unreadable: the file is damaged, too large or no image, or the crop does not lie in it.
+    """
+    left_out, scale = (0, 0), 1.0
+
+    def read(needed_px: int) -> Decoded:
+        nonlocal left_out, scale
+        whole = _decoded(file, crop, sight.recognizer.about.max_megapixels, needed_px)
+        x, y, width, height = crop.within(whole.pixels.shape[1], whole.pixels.shape[0])
+        left_out, scale = (x, y), whole.width_px / whole.pixels.shape[1]
+        return Decoded(crop(whole.pixels), whole.note, round(scale * width), round(scale * height))
+
+    _, seen = sight.look_into(read)
     if seen.hand is None:
         return seen
-    height, width = decoded.pixels.shape[:2]
-    x, y, _, _ = crop.within(width, height)
-    scale = decoded.width_px / width
-    return replace(seen, hand=placed(seen.hand, scale, scale * x, scale * y))
+    return replace(seen, hand=placed(seen.hand, scale, scale * left_out[0], scale * left_out[1]))
 
 
 def read_images(

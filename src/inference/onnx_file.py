@@ -3,7 +3,7 @@
 import io
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from src.signs.labels import SIGNS
 
 OPSET, IR_VERSION = 18, 10
 PROBABILITIES = "probabilities"
-_FEW_WEIGHTS = 256  # biases and the like: a node to turn them back would take as much room
+_SMALL = 64  # numbers; shorter tensors are shapes, constants and biases, and stay as they are
 
 
 class _Calibrated(nn.Module):
@@ -101,29 +101,28 @@ def quantized(graph: onnx.ModelProto, squares: np.ndarray, folder: Path) -> onnx
     return onnx.load(small)
 
 
-def halved(graph: onnx.ModelProto) -> onnx.ModelProto:
-    """The same network with its weights kept in 16 bits: half the file, turned back to float32 when it is loaded."""
-    small = onnx.ModelProto()
-    small.CopyFrom(graph)
+def in_half_precision(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same graph, its large float32 tensors stored as float16 and cast back: onnxruntime does so once, at load."""
+    halved = onnx.ModelProto()
+    halved.CopyFrom(model)
     casts = []
-    for tensor in small.graph.initializer:
-        if tensor.data_type != onnx.TensorProto.FLOAT or np.prod(tensor.dims) < _FEW_WEIGHTS:
+    for tensor in halved.graph.initializer:
+        if tensor.data_type != onnx.TensorProto.FLOAT or np.prod(tensor.dims) < _SMALL or len(tensor.dims) < 2:
             continue
-        name, stored = tensor.name, f"{tensor.name}/stored"
-        values = onnx.numpy_helper.to_array(tensor).astype(np.float16)
-        tensor.CopyFrom(onnx.numpy_helper.from_array(values, stored))
-        casts.append(onnx.helper.make_node("Cast", [stored], [name], f"{name}/cast", to=onnx.TensorProto.FLOAT))
-    nodes = [*casts, *small.graph.node]
-    del small.graph.node[:]
-    small.graph.node.extend(nodes)
-    return small
+        name, values = tensor.name, onnx.numpy_helper.to_array(tensor).astype(np.float16)
+        tensor.CopyFrom(onnx.numpy_helper.from_array(values, f"{name}/half"))
+        casts.append(onnx.helper.make_node("Cast", [tensor.name], [name], f"{name}/cast", to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *halved.graph.node]
+    del halved.graph.node[:]
+    halved.graph.node.extend(nodes)
+    return halved
 
 
 def whole_model(graph: onnx.ModelProto, about: About, extra: dict[str, Any]) -> onnx.ModelProto:
     """`images (batch, height, width, 3) uint8` RGB of any size to `probabilities (batch, 36)`, with metadata.
 
     Args:
-        graph: of `network_graph`, `quantized` or `halved`.
+        graph: of `network_graph`, `quantized` or `in_half_precision`.
         extra: further metadata, as plain values.
     """
     named = onnx.compose.add_prefix(graph, "network/", rename_inputs=False, rename_outputs=False)
@@ -153,6 +152,12 @@ def whole_model(graph: onnx.ModelProto, about: About, extra: dict[str, Any]) -> 
         "notes": list(about.notes),
         **extra,
     }
+    describe(model, values)
+    return model
+
+
+def describe(model: onnx.ModelProto, values: Mapping[str, Any]) -> None:
+    """Make plain values the file's metadata, and nothing else; check the file."""
     _forget_where_it_was_made(model)
     onnx.helper.set_model_props(
         model,
@@ -162,7 +167,6 @@ def whole_model(graph: onnx.ModelProto, about: About, extra: dict[str, Any]) -> 
         },
     )
     onnx.checker.check_model(model)
-    return model
 
 
 def _forget_where_it_was_made(model: onnx.ModelProto) -> None:

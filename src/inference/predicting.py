@@ -142,7 +142,7 @@ def _predict_video(sight: Sight, request: Request, crop: Crop, console: Console)
         try:
             for moment in moments:
                 best = ranked(moment.probabilities, _SHOWN_SIGNS)
-                others = others or moment.others
+                others = moment.others
                 live.update(_status(moment.seconds, file, best, speller.text))
                 if film is not None and moment.pixels is not None:
                     height, width = moment.pixels.shape[:2]

@@ -1,14 +1,17 @@
 """From a frame to the square that a network reads: the whole frame, or the part around the hand that is found in it."""
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
+from src.data.hand_crop import find_in, hand_in
 from src.hands.finder import Follower, HandFinder
 from src.hands.hand import Hand, hand_square
 from src.inference.recognizer import Recognizer
+from src.sources.decoding import Decoded
 
 NO_HAND = "no hand"
 _BLANK_SIDE_PX = 16  # so small that a sensor's noise averages out
@@ -16,7 +19,10 @@ _BLANK_CONTRAST = 4.0  # grey levels
 _SPEED_OVER_SECONDS = 0.06  # between single frames of 30 or 60 a second, the finder's own jitter would be the speed
 _OTHERS_EVERY_SECONDS = 1.0
 _OTHERS_PX = 640  # the longer side of the picture in which a second hand is looked for
-_COVERED = 1.6  # side of what is covered of the first hand, in lengths of its box
+_COVERED = 2.2  # side of what is covered of the first hand, in lengths of its box
+# What else looks like a hand, an elbow or a lamp far away, is told by its size and by the finder's doubt.
+_OTHER_SIZES = (0.6, 1.7)  # in sizes of the first
+_OTHER_CERTAINTY = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +33,7 @@ class Seen:
         square: `(size, size, 3) uint8` for the network, or None where there is no hand: then nothing is read.
         hand: in pixels of the frame; None where none is seen, and for a network that reads whole frames.
         speed: of a hand that is followed, in lengths of the hand a second; 0 where that is not known.
-        others: whether another hand was seen beside this one.
+        others: whether another hand was seen beside this one; while one is followed, in most of the time so far.
     """
 
     square: np.ndarray | None
@@ -64,12 +70,27 @@ class Sight:
 
     def look(self, pixels: np.ndarray) -> Seen:
         """One still picture, `(height, width, 3) uint8` RGB of any size."""
-        if self.finder is None:
-            return Seen(self.recognizer.square(pixels))
-        hand = self.finder.find(pixels)
+        height, width = pixels.shape[:2]
+        return self.look_into(lambda needed_px: Decoded(pixels, "", width, height))[1]
+
+    def look_into(self, read: Callable[[int], Decoded]) -> tuple[Decoded, Seen]:
+        """One still picture, read with as many pixels as it takes, by the same steps as in training.
+
+        Args:
+            read: reads it; told `needed_px` of `src.sources.images.decode`.
+
+        Returns:
+            What was read, and what it shows; the hand in pixels of what was read.
+        """
+        about, finder = self.recognizer.about, self.finder
+        if finder is None:
+            frame = read(about.image_size_px)
+            return frame, Seen(self.recognizer.square(frame.pixels))
+        frame, hand = hand_in(read, lambda pixels: find_in(pixels, finder), about.image_size_px, about.crop_margin)
         if hand is None:
-            return Seen(None)
-        return Seen(self.square(pixels, hand), hand, others=self.sees_another(pixels, hand))
+            return frame, Seen(None)
+        others = self.sees_another(frame.pixels, hand)
+        return frame, Seen(self.square(frame.pixels, hand), hand, others=others)
 
     def following(self) -> "Following":
         """Looks at the frames of one film or camera, in their order."""
@@ -93,7 +114,10 @@ class Sight:
             for middle, side in zip((*hand.center, *hand.center), (-half, -half, half, half), strict=True)
         )
         rest[top:bottom, left:right] = rest.mean(axis=(0, 1)).astype(np.uint8)
-        return self.finder.find(rest) is not None
+        other = self.finder.find(rest)
+        if other is None or other.certainty < _OTHER_CERTAINTY:
+            return False
+        return _OTHER_SIZES[0] <= other.side_px / max(scale * hand.side_px, 1.0) <= _OTHER_SIZES[1]
 
 
 class Following:
@@ -105,7 +129,7 @@ class Following:
         self._shape: tuple[int, ...] = ()
         self._past: deque[tuple[float, np.ndarray]] = deque()  # the hand's joints, a moment ago first
         self._others_at = -np.inf
-        self._others = False
+        self._looks_for_others, self._others = 0, 0
 
     def look(self, pixels: np.ndarray, seconds: float) -> Seen:
         """The next frame.
@@ -124,10 +148,17 @@ class Following:
         hand = self._follower.look(pixels)
         if hand is None:
             self._past.clear()
-            return Seen(None)
+            return Seen(None, others=self._sees_others)
         if seconds - self._others_at >= _OTHERS_EVERY_SECONDS:
-            self._others, self._others_at = self._sight.sees_another(pixels, hand), seconds
-        return Seen(self._sight.square(pixels, hand), hand, self._speed(hand, seconds), self._others)
+            self._others_at = seconds
+            self._looks_for_others += 1
+            self._others += self._sight.sees_another(pixels, hand)
+        return Seen(self._sight.square(pixels, hand), hand, self._speed(hand, seconds), self._sees_others)
+
+    @property
+    def _sees_others(self) -> bool:
+        """Whether most looks for another hand saw one: a single one may take an elbow for it."""
+        return 2 * self._others > self._looks_for_others
 
     def _speed(self, hand: Hand, seconds: float) -> float:
         """Root mean square over the joints, in lengths of the hand a second."""

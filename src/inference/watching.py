@@ -28,7 +28,7 @@ class Moment:
         pixels: `(height, width, 3) uint8` RGB of the whole frame, or None where nobody asked for it.
         hand: in pixels of the whole frame; None where none is seen, and for a network that reads whole frames.
         speed: of the hand, in its own lengths a second.
-        others: whether another hand was seen beside it.
+        others: whether another hand was seen beside it in most of the time so far.
     """
 
     seconds: float

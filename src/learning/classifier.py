@@ -12,6 +12,7 @@ from src.data.augment import draw_seed
 from src.data.loading import Batch, CutBatch
 from src.evaluation.metrics import validation_metrics
 from src.learning.freezing import FreezePolicy, FreezeSchedule
+from src.learning.joints import JointsTask, seen_by_head
 from src.learning.optimizers import Optimizer
 from src.learning.run_settings import RunSettings
 from src.learning.schedulers import Scheduler
@@ -93,6 +94,10 @@ class TrainedModule(StagedModule):
         if self.device.type == "cuda":
             torch.cuda.manual_seed(seed)
 
+    def beside_network(self) -> list[nn.Parameter]:
+        """What learns and is no part of the network."""
+        return []
+
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
         """Step what Lightning asks for, except the plateau scheduler, which `PlateauSteps` steps in time."""
         if not isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
@@ -100,6 +105,9 @@ class TrainedModule(StagedModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = self.settings.optimizer.over(self.network, fused=self.trainer.gradient_clip_val is None)
+        if beside := self.beside_network():
+            rate = self.settings.optimizer.lr
+            optimizer.add_param_group({"params": beside, "lr": rate, "name": "beside the network", "stage": "beside"})
         epochs = self.trainer.max_epochs or 1
         steps_per_epoch = max(1, int(self.trainer.estimated_stepping_batches) // epochs)
         return {
@@ -127,13 +135,19 @@ class SignClassifier(TrainedModule, SignScorer):
     def __init__(self, network: StagedNetwork, settings: RunSettings) -> None:
         super().__init__(network, settings)
         self.loss = nn.CrossEntropyLoss(label_smoothing=settings.label_smoothing)
+        self.joints_task = JointsTask(network) if settings.joints_weight else None
+        self.joints_loss = MeanMetric("disable")
         self.train_loss, self.train_accuracy = MeanMetric("disable"), MeanMetric("disable")
         self.val_loss = MeanMetric("disable")
         self.val_probabilities, self.val_labels = CatMetric("disable"), CatMetric("disable")
 
     def training_step(self, batch: Batch | CutBatch, batch_index: int) -> Tensor:
         self.seed_draws(batch_index)
-        logits = self.logits(batch)
+        if self.joints_task is None:
+            logits = self.logits(batch)
+        else:
+            with seen_by_head(self.network) as features:
+                logits = self.logits(batch)
         loss = self.loss(logits, batch.labels)
         count = len(batch.labels)
         correct = (logits.detach().argmax(dim=1) == batch.labels).float().mean()
@@ -143,7 +157,16 @@ class SignClassifier(TrainedModule, SignScorer):
             self.log_dict(
                 {"train/loss": self.train_loss, "train/accuracy": self.train_accuracy}, on_step=False, on_epoch=True
             )
-        return loss
+        if self.joints_task is None or not isinstance(batch, Batch) or batch.joints is None:
+            return loss
+        wrong = self.joints_task(features[-1], batch.joints)
+        self.joints_loss.update(wrong.detach(), count)
+        if self.trainer.is_last_batch:
+            self.log("train/joints_loss", self.joints_loss, on_step=False, on_epoch=True)
+        return loss + self.settings.joints_weight * wrong
+
+    def beside_network(self) -> list[nn.Parameter]:
+        return [] if self.joints_task is None else list(self.joints_task.parameters())
 
     def validation_step(self, batch: Batch | CutBatch, batch_index: int) -> None:
         logits = self.logits(batch).float()

@@ -66,6 +66,9 @@ class FeatureCache(pl.Callback):
         self._settings: FeatureCacheSettings = module.settings.cache
         if self._settings.mode == "off" or not plan.cut_epochs:
             return
+        if module.settings.joints_weight:
+            print("The cached prefix is not used: joints are learned from pictures (joints_weight).", flush=True)
+            return
         data = images_of(trainer)
         self._data, self._plan, self._epochs = data, plan, epochs
         self._cache_dir = Path(data.settings.cache_dir)
@@ -156,12 +159,13 @@ class FeatureCache(pl.Callback):
 
     def _views_digest(self) -> str:
         """What augmentation makes of a picture under a few seeds: its settings, its code and its library in one."""
-        size, augmentation = self._data.settings.image_size_px, self._data.augmentation
+        size, augmentation, masks = self._data.settings.image_size_px, self._data.augmentation, self._data.masks
         picture = _probe(size)[0].permute(1, 2, 0).contiguous().numpy()
-        drawn = [augmentation(picture.copy(), seed) for seed in range(_PROBE_DRAWS)]
+        mask = None if masks is None else (picture[..., 0] > 127).astype(np.uint8) * 255
+        drawn = [augmentation(picture.copy(), seed, mask) for seed in range(_PROBE_DRAWS)]
         seed = self._data.draws.seed_of_view(0, "probe")
-        settings = repr(augmentation.pipeline).encode()
-        return _digest_of(*drawn, np.array(seed), np.frombuffer(settings, np.uint8))
+        settings = augmentation.key if masks is None else f"{augmentation.key} {masks.key}"
+        return _digest_of(*drawn, np.array(seed), np.frombuffer(settings.encode(), np.uint8))
 
     def inputs(self, part: str, images: PixelDataset) -> Dataset[Batch | CutBatch]:
         """The dataset of a part (`train`, `val`, `test`), starting from features wherever the network is cut."""
@@ -178,9 +182,11 @@ class FeatureCache(pl.Callback):
             return self._plan.cuts[epoch]
         return self._plan.last if self.epoch is None else self._plan.cuts[self.epoch]
 
-    def read(self, cut: int, images: np.ndarray, epoch: int | None) -> tuple[torch.Tensor, ...]:
+    def read(
+        self, cut: int, images: np.ndarray, epoch: int | None, again: np.ndarray | int = 0
+    ) -> tuple[torch.Tensor, ...]:
         """What leaves the stages before `cut`, for the view that `epoch` shows of each image; None: the plain image."""
-        views = np.full(len(images), PLAIN) if epoch is None else self._reads.views(images, epoch)
+        views = np.full(len(images), PLAIN) if epoch is None else self._reads.views(images, epoch, again)
         features = self._stores[cut].read(images, views)
         return features if self._channels_last else tuple(part.contiguous() for part in features)
 
@@ -197,7 +203,7 @@ class FeatureCache(pl.Callback):
         """
         if self._plan is None:
             return 0.0
-        images = len(self._data.split.train) + len(self._data.split.val)
+        images = len(self._data.train_sampler()) + len(self._data.split.val)
         plain = sum(self._stores[cut].seconds_per_image * images for cut in self._plan.cuts[:epochs] if cut)
         return plain - self.fill_seconds
 
@@ -218,7 +224,8 @@ class CutDataset(Dataset[Batch | CutBatch]):
             return self.images.__getitems__(draws)
         rows = np.array([draw.index for draw in draws])
         images = self.images.part[rows]
-        features = self.cache.read(cut, images, epoch if self.is_training else None)
+        again = np.array([draw.again for draw in draws])
+        features = self.cache.read(cut, images, epoch if self.is_training else None, again)
         return CutBatch(features, cut, torch.from_numpy(self.images.labels[rows]), torch.from_numpy(images))
 
 

@@ -42,7 +42,8 @@ class OneView(Dataset[Batch]):
         self.view = view
         augmentation = None if view == PLAIN else data.augmentation
         every = np.arange(len(data.manifest), dtype=np.int64)
-        self.images = PixelDataset(data.pixels, data.manifest, every, augmentation, data.draws)
+        masks = None if view == PLAIN else data.masks
+        self.images = PixelDataset(data.pixels, data.manifest, every, augmentation, data.draws, masks)
 
     def __len__(self) -> int:
         return len(self.images)

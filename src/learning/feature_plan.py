@@ -7,7 +7,6 @@ from functools import cached_property
 import numpy as np
 
 from src.data.datamodule import SignDataModule
-from src.data.loading import EpochSampler
 from src.learning.feature_store import PLAIN
 from src.learning.freezing import FreezeSchedule
 
@@ -54,11 +53,17 @@ class FeatureReads:
     def _first_views(self) -> np.ndarray:
         return np.array([self.data.draws.view(0, record.name) for record in self.data.manifest], dtype=np.int64)
 
-    def views(self, images: np.ndarray, epoch: int) -> np.ndarray:
-        """The view that an epoch shows of each of some images; `PLAIN` where nothing is augmented."""
+    def views(self, images: np.ndarray, epoch: int, again: np.ndarray | int = 0) -> np.ndarray:
+        """The view that an epoch shows of each of some images; `PLAIN` where nothing is augmented.
+
+        Args:
+            images: `(images,) int64` indices into the manifest.
+            epoch: counted from 0.
+            again: `(images,) int64`: how often the epoch has shown each before.
+        """
         if self.data.augmentation.is_identity:
             return np.full(len(images), PLAIN, dtype=np.int64)
-        return (self._first_views[images] + epoch) % self.data.draws.views
+        return (self._first_views[images] + epoch + again) % self.data.draws.views
 
     def of(self, plan: FeaturePlan) -> Mapping[tuple[int, int], np.ndarray]:
         """(cut, view) → sorted indices of the images whose features a run with this plan reads."""
@@ -70,10 +75,10 @@ class FeatureReads:
 
         for epoch, cut in enumerate(plan.cuts):
             if cut:
-                images = self._shown_in(epoch)
-                views = self.views(images, epoch)
+                images, again = self._shown_in(epoch)
+                views = self.views(images, epoch, again)
                 for view in np.unique(views):
-                    want(cut, int(view), images[views == view])
+                    want(cut, int(view), np.unique(images[views == view]))
         batches = self.limit_batches
         first = slice(None) if batches is None else slice(batches * self.data.settings.batch_size)
         for cut in {*plan.cuts, plan.last}:
@@ -81,11 +86,14 @@ class FeatureReads:
         want(plan.last, PLAIN, split.test[first])
         return wanted
 
-    def _shown_in(self, epoch: int) -> np.ndarray:
+    def _shown_in(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """The images that an epoch shows, and how often it has shown each before."""
         train = self.data.split.train
-        if self.limit_batches is None:
-            return train
-        sampler = EpochSampler(len(train), self.data.draws.seed)
+        if self.limit_batches is None and self.data.settings.balance == "none":
+            return train, np.zeros(len(train), dtype=np.int64)
+        sampler = self.data.train_sampler()
         sampler.set_epoch(epoch)
-        first = self.limit_batches * self.data.settings.batch_size * self.ranks
-        return np.sort(train[[draw.index for draw in sampler][:first]])
+        draws = sampler.draws()
+        if self.limit_batches is not None:
+            draws = draws[: self.limit_batches * self.data.settings.batch_size * self.ranks]
+        return train[[draw.index for draw in draws]], np.array([draw.again for draw in draws], dtype=np.int64)

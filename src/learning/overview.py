@@ -8,6 +8,7 @@ import torch
 from rich.console import Console
 from rich.markup import escape
 
+from src.data.balance import drawn_words
 from src.data.datamodule import images_of
 from src.data.manifest import Manifest
 from src.data.split import PARTS, Split
@@ -52,6 +53,9 @@ class Overview(pl.Callback):
             parts = ((data.manifest[i].name, part) for part in PARTS for i in data.split.part(part))
             write_split(Path(trainer.default_root_dir), parts)
             print_images(data.manifest, data.split, sum(not finding.kept for finding in data.findings))
+            if data.settings.balance != "none":
+                words = drawn_words(data.manifest, data.split.train, data.shares)
+                print(f"  An epoch draws {len(data.train_sampler())} images: {words}.")
             print_stages(stage_rows(trained_module(pl_module), trainer.max_epochs or 1))
 
 

@@ -15,7 +15,12 @@ def run_data(settings: RunSettings, viewed: frozenset[int] = frozenset()) -> Sig
     cache = settings.cache
     draws = Draws(settings.seed) if cache.views is None else Draws(settings.seed, cache.views, cache.seed, viewed)
     return SignDataModule(
-        settings.datamodule, settings.augmentation, settings.split, draws, settings.trainer.accelerator
+        settings.datamodule,
+        settings.augmentation,
+        settings.split,
+        draws,
+        settings.trainer.accelerator,
+        with_joints=settings.joints_weight > 0,
     )
 
 

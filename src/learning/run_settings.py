@@ -44,6 +44,7 @@ class FeatureCacheSettings:
 class _General:
     seed: int = Field(default=1, ge=0, le=2**31 - 1)
     label_smoothing: float = Field(default=0.1, ge=0, le=0.9, allow_inf_nan=False)
+    joints_weight: float = Field(default=0.0, ge=0, le=100, description="of a second task: the hand's joints")
     plugins: tuple[str, ...] = ()
 
 
@@ -72,6 +73,7 @@ class RunSettings:
 
     seed: int
     label_smoothing: float
+    joints_weight: float
     plugins: tuple[str, ...]
     datamodule: DatamoduleSettings
     augmentation: AugmentationSettings
@@ -98,7 +100,7 @@ class RunSettings:
         Raises:
             UserError: the first setting that is unknown, of the wrong type, missing, out of range or contradictory.
         """
-        general = ("seed", "label_smoothing", "plugins")
+        general = ("seed", "label_smoothing", "joints_weight", "plugins")
         first = validated(_General, {key: config[key] for key in general if key in config}, "")
         if not from_file:
             import_plugins(first.plugins)
@@ -119,6 +121,11 @@ class RunSettings:
         )
         for key in _OPTIONS:
             getattr(made, key).check_with(made)
+        if made.joints_weight and made.datamodule.crop == "none":
+            raise UserError(
+                f"joints_weight={made.joints_weight:g} asks for the joints of hands, which are known where hands are "
+                "found: add datamodule.crop=hand."
+            )
         if check_files:
             made.model.check_files()
         return made

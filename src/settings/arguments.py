@@ -26,7 +26,7 @@ POSITIONAL: Any = {"positional": True}  # json_schema_extra of a field whose val
 IMAGE_PLACES = ("datamodule.root", "datamodule.folder", "datamodule.cache_dir")
 _PREFIXES = "prefixes"
 _HELP = ("-h", "--help")
-_WORDS = {"Path": "path", "str": "text", "int": "number", "float": "number"}
+_WORDS = {"Path": "path", "str": "text", "int": "number", "float": "number", "bool": "true or false"}
 
 
 @settings

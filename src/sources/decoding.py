@@ -30,6 +30,7 @@ class Decoded(NamedTuple):
         width_px, height_px: size as stored, after EXIF rotation.
         joints: (21, 2) float32 x, y of the hand's joints in pixels of `pixels`, MediaPipe's order, the left edge of the
             first pixel being 0, where the source knows them without looking; else None.
+        mask: (height, width) bool, where hand and arm are seen, where the source knows it; else None.
     """
 
     pixels: "np.ndarray"
@@ -37,6 +38,7 @@ class Decoded(NamedTuple):
     width_px: int
     height_px: int
     joints: "np.ndarray | None" = None
+    mask: "np.ndarray | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,7 @@ class Rendered(Source):
     in_processes = True
     verb = "rendering"
     knows_hands = True
+    knows_masks = True
 
     def find(self, places: Places) -> Discovery:
         """All images of the set, by number."""
@@ -54,7 +55,8 @@ class Rendered(Source):
         from src.synthetic.dataset import sample
 
         size = decoding.image_size_px
-        return Decoded(sample(self._spec(decoding), record.row).image, "", size, size)
+        drawn = sample(self._spec(decoding), record.row)
+        return Decoded(drawn.image, "", size, size, mask=drawn.mask)
 
     def frame(self, record: ImageRecord, decoding: Decoding, needed_px: int) -> Decoded:
         """One image with its joints, rendered at a size that leaves enough pixels of the smallest hand."""
@@ -62,7 +64,7 @@ class Rendered(Source):
 
         size = math.ceil(decoding.image_size_px * max(1.0, 1 / (_SMALLEST_HAND * decoding.crop_margin)))
         drawn = sample(replace(self._spec(decoding), image_size_px=size), record.row)
-        return Decoded(drawn.image, "", size, size, drawn.keypoints_px + 0.5)
+        return Decoded(drawn.image, "", size, size, drawn.keypoints_px + 0.5, drawn.mask)
 
     def key(self, records: Sequence[ImageRecord], decoding: Decoding) -> Any:
         """The set and the versions of what draws it."""

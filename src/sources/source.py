@@ -64,11 +64,14 @@ class Source(ABC):
         attributions: whom anything that is made from it must name, a line each.
         part_of: the source whose images these are some of, under other names; the two are never used together.
         for_measuring_only: whether nothing may be trained on it, and no checkpoint chosen by it.
+        people: how many people it shows, as its page tells, for images that do not name them; 0 where it does not.
         images: images in the complete source, unusable ones included; 0 where that is not fixed.
         remarks: what a user should know before trusting a number measured on it.
         in_processes: whether `decode` is calculation in Python, which only processes of its own speed up; files are
             decoded in threads.
         verb: what a progress bar calls its decoding.
+        is_cut_out: whether every image is a hand on black, cut out before it was published.
+        knows_masks: whether every `decode` and `frame` comes with its mask.
         knows_hands: whether every `frame` comes with its joints, so that nobody need look for the hand.
     """
 
@@ -80,12 +83,15 @@ class Source(ABC):
     attributions: tuple[str, ...] = ()
     part_of: str = ""
     for_measuring_only: bool = False
+    is_cut_out: bool = False
+    people: int = 0
     images: int = 0
     remarks: tuple[str, ...] = ()
 
     in_processes: ClassVar[bool] = False
     verb: ClassVar[str] = "decoding"
     knows_hands: ClassVar[bool] = False
+    knows_masks: ClassVar[bool] = False
 
     @property
     def signers_are_inferred(self) -> bool:

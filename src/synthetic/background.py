@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from src.synthetic.compiled.patterns import slopes, smoothed
+from src.synthetic.compiled.patterns import grains, slopes, smoothed, wall
 
 BLACK_SHARE = 0.36
 PLAIN_SHARE = 0.28
@@ -15,12 +15,18 @@ def soft_noise(rng: np.random.Generator, height: int, width: int, cells: int) ->
     return cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
+def noise(rng: np.random.Generator, shape: tuple[int, ...], strength: float) -> np.ndarray:
+    """Independent float32 noise of this standard deviation."""
+    count = int(np.prod(shape))
+    return grains(rng.integers(0, 256, (2, count), np.uint8), strength).reshape(shape)
+
+
 def skin_grain(rng: np.random.Generator, cells: int = 64) -> np.ndarray:
     """(3, cells, cells) float32 pattern of skin, a millimetre a cell, repeating without a seam.
 
     Patches of redder and paler skin in about [-0.5, 0.5], then the slopes of fine wrinkles along the hand's x and y.
     """
-    patches, speckle, relief = rng.standard_normal((3, cells, cells), np.float32)
+    patches, speckle, relief = noise(rng, (3, cells, cells), 1.0)
     tone = np.float32(0.20) * smoothed(patches, 6.0, 6.0) + np.float32(0.09) * smoothed(speckle, 1.3, 1.3)
     across, along = rng.uniform(0.7, 2.2, 2)
     return np.stack([tone, *slopes(smoothed(relief, along, across), rng.uniform(0.01, 0.11))])
@@ -30,13 +36,9 @@ def plain(rng: np.random.Generator, size: int) -> np.ndarray:
     """(size, size, 3) linear RGB of a wall with a gradient of light across it."""
     value = rng.beta(1.6, 1.3)
     colour = value**2.2 * (1 + rng.uniform(0.0, 0.3) * rng.uniform(-1, 1, 3))
-    at = np.arange(size, dtype=np.float32) / np.float32(size) - np.float32(0.5)
     slope = rng.normal(0.0, 0.35, 2).astype(np.float32)
-    light = soft_noise(rng, size, size, 4)
-    light *= np.float32(0.05 * rng.random())
-    light += slope[0] * at + (1 + slope[1] * at)[:, None]
-    np.clip(light, 0.2, 2.0, out=light)
-    return np.minimum(light[..., None] * colour.astype(np.float32), np.float32(1.0))
+    uneven = np.float32(0.05 * rng.random())
+    return wall(soft_noise(rng, size, size, 4), uneven, slope, colour.astype(np.float32))
 
 
 def room(rng: np.random.Generator, size: int) -> np.ndarray:

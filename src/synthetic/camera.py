@@ -4,8 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from src.synthetic.flesh import FOREARM, SLEEVE_GROUP, Arm, Flesh, flesh_of
+from src.synthetic.compiled.marching import seen
+from src.synthetic.compiled.painting import FOREARM
+from src.synthetic.flesh import SLEEVE_GROUP, Arm, Flesh, flesh_of
 from src.synthetic.skeleton import Pose, Proportions, forward
+
+_ORIGIN = np.zeros(3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,13 +50,9 @@ def seen_by(pose: Pose, proportions: Proportions, camera: Camera, height: int, w
     flesh = flesh_of(skeleton, pose.angles, proportions, arm)
     to_camera = pose.rotation * np.array([[1.0], [-1.0], [-1.0]])
     middle = skeleton.joints.mean(0)
-    offset = np.array([0.0, 0.0, camera.distance_mm])
-
-    def seen(points: np.ndarray) -> np.ndarray:
-        return ((points - middle)[:, None, :] * to_camera).sum(-1) + offset
-
-    start, end, joints = seen(flesh.start), seen(flesh.end), seen(skeleton.joints)
-    dorsal = (flesh.dorsal[:, None, :] * to_camera).sum(-1)
+    before = (middle, to_camera, float(camera.distance_mm))
+    start, end, joints = (seen(points, *before) for points in (flesh.start, flesh.end, skeleton.joints))
+    dorsal = seen(flesh.dorsal, _ORIGIN, to_camera, 0.0)
     # The hand's box in units of focal length, without the arm.
     of_hand = (flesh.group < SLEEVE_GROUP) & (flesh.kind != FOREARM)
     ends = np.concatenate([start[of_hand], end[of_hand]])

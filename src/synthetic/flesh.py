@@ -155,7 +155,7 @@ def _arm(angles: np.ndarray, proportions: Proportions, arm: Arm) -> list[Cone]:
     thick = proportions.size * proportions.girth
     hand = _hand_scale(proportions)
     to_elbow, across = forearm_axes(angles)
-    back = np.cross(to_elbow, across)
+    back = np.cross(across, to_elbow)
     reach = arm.forearm_mm / FOREARM_MM
     cones = []
     for side in (-1.0, 1.0):
@@ -174,12 +174,13 @@ def _arm(angles: np.ndarray, proportions: Proportions, arm: Arm) -> list[Cone]:
         cones.append(Cone(end, shoulder, 34.0 * thick, 46.0 * thick, back, kind=FOREARM))
     cloth = (*arm.sleeve_rgb, 0.0)
     if arm.sleeve_mm is not None:
-        long = FOREARM_MM if arm.shoulder_mm is None else max(arm.forearm_mm - arm.sleeve_mm, 20.0)
+        # Wider than the arm in it all the way, to the elbow or out of the picture.
+        near = arm.sleeve_mm + 14.0
+        far = near + FOREARM_MM if arm.shoulder_mm is None else max(arm.forearm_mm, near + 20.0)
         for side in (-1.0, 0.0, 1.0):
-            cuff = to_elbow * (arm.sleeve_mm + 14.0) + across * side * 15.0 * hand[0]
-            far = to_elbow * (arm.sleeve_mm + long) + across * side * 27.0 * hand[0] * long / FOREARM_MM
-            radius_end = (22.0 + 19.0 * long / FOREARM_MM) * thick
-            cones.append(Cone(cuff, far, 22.0 * thick, radius_end, back, SLEEVE_GROUP, PLAIN, plain=cloth))
+            ends = [to_elbow * at + across * side * (14.0 + 10.0 * at / FOREARM_MM) * hand[0] for at in (near, far)]
+            radii = [(21.0 + 20.0 * at / FOREARM_MM) * thick for at in (near, far)]
+            cones.append(Cone(ends[0], ends[1], radii[0], radii[1], back, SLEEVE_GROUP, PLAIN, plain=cloth))
     if arm.shoulder_mm is not None:
         # A short sleeve covers the upper half of the upper arm.
         start = end if arm.sleeve_mm is not None else end + 0.4 * (shoulder - end)
@@ -200,13 +201,12 @@ def _worn(chains: np.ndarray, skeleton: Skeleton, angles: np.ndarray, proportion
     if arm.watch is not None:
         where_mm, strap, face = arm.watch
         to_elbow, across = forearm_axes(angles)
-        back = np.cross(to_elbow, across)
-        radius = (14.6 + 15.0 * where_mm / FOREARM_MM) * thick
-        for side in (-1.0, 0.0, 1.0):
-            at = to_elbow * where_mm + across * side * (13.5 + 8.0 * where_mm / FOREARM_MM) * hand[0]
-            cones.append(Cone(at - to_elbow * 3, at + to_elbow * 3, radius, radius, back, WORN_GROUP, PLAIN))
-            cones[-1] = cones[-1]._replace(plain=(*strap, 0.2))
-        at = to_elbow * where_mm + back * (radius - 9.0)
+        back = np.cross(across, to_elbow)
+        # The forearm's cones flow into one limb that is thicker than each of them.
+        radius = (16.6 + 17.0 * where_mm / FOREARM_MM) * thick
+        at, side = to_elbow * where_mm, across * (13.0 + 8.0 * where_mm / FOREARM_MM) * hand[0]
+        cones.append(Cone(at - side, at + side, radius, radius, back, WORN_GROUP, PLAIN, 2.5 * thick, (*strap, 0.2)))
+        at = at + back * (radius - 10.0)
         cones.append(Cone(at - across * 3, at + across * 3, 14.0, 14.0, back, WORN_GROUP, PLAIN, plain=(*face, 1.5)))
     return cones
 

@@ -143,8 +143,15 @@ _G = Handshape(
     _FIST[LITTLE],
     contacts=(Contact(_PAD, Spot(MIDDLE, 1, 0.1, "radial")),),
     yaw=-14,
-    roll=86,
-    wrist=(0, 18),
+    roll=80,
+    wrist=(0, 26),
+)
+# The thumb stands off, parallel to the index, as if it measured something small.
+_G_OPEN = replace(
+    _G,
+    thumb=(30, 40, 6, 6),
+    index=(24, 0, 8, 5),
+    contacts=(Contact(_PAD, Spot(INDEX, 1, 0.5), gap_mm=24.0, weight=0.6),),
 )
 _H = Handshape(
     (16, 46, 42, 46),
@@ -154,8 +161,8 @@ _H = Handshape(
     _FIST[LITTLE],
     contacts=_across(RING, share=0.3),
     yaw=-14,
-    roll=86,
-    wrist=(0, 18),
+    roll=80,
+    wrist=(0, 26),
 )
 _I = Handshape(
     (22, 46, 30, 44), _FIST[INDEX], _FIST[MIDDLE], _FIST[RING], (4, -8, 4, 3), contacts=_across(MIDDLE, share=0.5)
@@ -240,6 +247,23 @@ _N = Handshape(
     around=(INDEX, MIDDLE, RING),
     pitch=6,
 )
+
+
+def _between(x: float, y: float, z: float) -> tuple[Contact, ...]:
+    """The thumb's tip looks out between index and middle, whatever the habits."""
+    return (Contact(Spot(THUMB, 2, 0.95, "axis"), PalmSpot(x, y, z), weight=1.8),)
+
+
+_T = Handshape(
+    (-2, 24, 2, 2),
+    (60, 14, 102, 40),
+    (84, -6, 105, 58),
+    _FIST[RING],
+    _FIST[LITTLE],
+    contacts=_between(12, 113, 40),
+    around=(INDEX, MIDDLE),
+    roll=6,
+)
 _RING = _tips_meet(INDEX, share=0.9)
 
 # The first way is the chart's; a signer takes one of a sign's ways for good.
@@ -316,8 +340,8 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
         ),
     ),
     "F": (
-        replace(_F, middle=(10, -1, 6, 4), ring=(6, 3, 6, 4), little=(6, 7, 6, 4), yaw=8),
-        replace(_F, middle=(4, 1, 6, 4), ring=(3, 3, 6, 4), little=(5, 5, 6, 4), yaw=0),
+        replace(_F, middle=(10, -1, 6, 4), ring=(6, 2, 6, 4), little=(6, 4, 6, 4), yaw=8),
+        replace(_F, middle=(4, 1, 6, 4), ring=(3, -1, 6, 4), little=(5, -4, 6, 4), yaw=0),
         # Spread wide, the ring of thumb and index turned out to the side.
         replace(
             _F,
@@ -331,14 +355,27 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
             roll=-12,
         ),
     ),
-    "G": (_G, replace(_G, yaw=160, roll=-82, wrist=(0, 14))),
-    "H": (_H, replace(_H, yaw=160, roll=-82, wrist=(0, 14))),
+    "G": (
+        _G,
+        # The curled fingers look at the viewer more, and the forearm comes from below.
+        replace(_G, yaw=-34, roll=70, wrist=(10, 32)),
+        replace(_G_OPEN, yaw=-24),
+        replace(_G, yaw=2, roll=72, wrist=(0, 32)),
+        # Its back to the viewer, pointing to the other side.
+        replace(_G, yaw=160, roll=-78, wrist=(0, 20)),
+    ),
+    "H": (_H, replace(_H, yaw=-30, roll=72, wrist=(8, 32)), replace(_H, yaw=160, roll=-78, wrist=(0, 20))),
     "I": (
         _I,
         replace(_I, thumb=(20, 28, 6, 4), contacts=(Contact(Spot(THUMB, 2, 0.2), Spot(INDEX, 1, 0.2, "radial")),)),
     ),
     "J": (replace(_I, roll=24), replace(_I, roll=42, yaw=-18), replace(_I, roll=14, yaw=-42, pitch=14)),
-    "K": (_K, replace(_K, middle=(8, -9, 4, 3)), replace(_K, middle=_FORWARD)),
+    "K": (
+        _K,
+        replace(_K, middle=(8, -9, 4, 3)),
+        replace(_K, middle=(30, -7, 5, 4), yaw=-24),
+        replace(_K, middle=_FORWARD),
+    ),
     "L": (Handshape((56, 8, -4, -6), (2, 3, 4, 3), _FIST[MIDDLE], _FIST[RING], _FIST[LITTLE]),),
     "M": (
         _M,
@@ -353,6 +390,17 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
         ),
         # Flat: the fingers hang over the thumb.
         replace(_M, index=(72, 2, 84, 16), middle=(74, 0, 84, 16), ring=(74, -1, 84, 18), yaw=0, pitch=6, roll=0),
+        # Tipped over: the knuckles look at the viewer and the fingertips hang down.
+        replace(
+            _M,
+            index=(76, 2, 78, 10),
+            middle=(78, 0, 78, 10),
+            ring=(78, -1, 80, 12),
+            yaw=4,
+            pitch=27,
+            roll=0,
+            wrist=(30, 0),
+        ),
     ),
     "N": (
         _N,
@@ -366,17 +414,35 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
     ),
     "O": (_O, replace(_O, yaw=46), replace(_O, yaw=72)),
     "P": (
-        replace(_K, middle=(62, -3, 8, 5), yaw=-66, roll=84, wrist=(18, 14)),
+        replace(_K, middle=(62, -3, 8, 5), yaw=-66, roll=84, wrist=(36, 6)),
+        # The forearm stands and the hand hangs from it.
+        replace(_K, middle=(66, -3, 8, 5), yaw=-72, roll=88, wrist=(62, 0)),
+        replace(_K, middle=(56, -3, 8, 5), yaw=-54, roll=96, wrist=(54, 8)),
         replace(_K, middle=(70, -3, 8, 5), yaw=-58, roll=104, wrist=(32, 0)),
     ),
-    "Q": (_Q, replace(_Q, yaw=-80, roll=160, wrist=(40, 0))),
+    "Q": (
+        _Q,
+        # The forearm stands and the hand hangs from it like a bird's head.
+        replace(_Q, yaw=-92, pitch=0, roll=112, wrist=(68, 0)),
+        replace(_Q, yaw=-74, pitch=4, roll=118, wrist=(66, 4)),
+        replace(_Q, yaw=-84, roll=150, wrist=(40, 0)),
+    ),
     "R": (
         Handshape(
             (16, 46, 42, 48),
-            (15, -16, 6, 4),
-            (-4, 16, 10, 6),
+            (10, -10, 5, 3),
+            (-5, 12, 9, 6),
             *_CURLED.values(),
             contacts=_across(RING, share=0.35),
+        ),
+        # The middle finger lies closer round the index, and bends at its end.
+        Handshape(
+            (16, 46, 42, 48),
+            (12, -7, 4, 3),
+            (-3, 9, 14, 8),
+            *_CURLED.values(),
+            contacts=_across(RING, share=0.35),
+            yaw=-10,
         ),
     ),
     "S": (
@@ -389,18 +455,7 @@ HANDSHAPES: dict[str, tuple[Handshape, ...]] = {
             contacts=(Contact(_PAD, Spot(INDEX, 1, 0.3, "back")), Contact(_PAD, Spot(MIDDLE, 1, 0.1, "back"))),
         ),
     ),
-    "T": (
-        Handshape(
-            (-2, 24, 2, 2),
-            (60, 14, 102, 40),
-            (84, -6, 105, 58),
-            _FIST[RING],
-            _FIST[LITTLE],
-            contacts=(Contact(Spot(THUMB, 2, 0.95, "axis"), PalmSpot(12, 113, 40)),),
-            around=(INDEX, MIDDLE),
-            roll=6,
-        ),
-    ),
+    "T": (_T, replace(_T, yaw=-14, roll=0), replace(_T, contacts=_between(12, 108, 44), yaw=8, pitch=8)),
     "U": (_U, replace(_U, contacts=(Contact(_PAD, Spot(RING, 2, 0.4, "back")),))),
     "V": (_TWO, _TWO_ON_NAIL),
     "W": (

@@ -102,8 +102,8 @@ def draw_figure(
 
     for side in (-1, 1):
         cones += [torso((side * 52, -168, -34), (side * 168, -196, -38), 46, 52)]
-        cones += [torso((side * 76, -235, -34), (side * 70, -1100, -34), 96, 125)]
-    cones += [torso((0, -250, -20), (0, -1100, -20), 100, 130)]
+        cones += [torso((side * 76, -235, -34), (side * 70, -2400, -34), 96, 150)]
+    cones += [torso((0, -250, -20), (0, -2400, -20), 100, 160)]
     # Arms that hang down; a signer's other arm carries the hand.
     for side in (-1, 1) if both_arms else (1,):
         cones += [torso((side * 172, -200, -36), (side * 200, -480, -20), 50, 44)]

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from src.synthetic.background import noise
 from src.synthetic.camera import Camera
 from src.synthetic.compiled.developing import blend, encoded, exposed, metered, quantised
 from src.synthetic.flesh import Arm
@@ -43,7 +44,9 @@ def draw_lighting(rng: np.random.Generator) -> Lighting:
 
 
 def compose(rendering: Rendering, background: np.ndarray) -> np.ndarray:
-    """(height, width, 3) float32 linear RGB: the hand over the background."""
+    """(height, width, 3) float32 linear RGB: the hand over the background, a picture or one colour (3,)."""
+    if background.ndim == 1:
+        background = np.full_like(rendering.rgb, background)
     return blend(rendering.rgb, rendering.alpha, background)
 
 
@@ -86,11 +89,11 @@ def expose(light: np.ndarray, rendering: Rendering, segmented: bool, rng: np.ran
     contrast, pivot = rng.uniform(0.85, 1.45), rng.uniform(0.4, 0.6)
     # Black stays black, whatever the exposure is.
     cut = _cut_out(rendering.alpha, scale, rng) if segmented else NOTHING_CUT
-    noise = NO_NOISE
+    grain = NO_NOISE
     if rng.random() < 0.6:
-        noise = rng.standard_normal(light.shape, np.float32) * np.float32(rng.uniform(0.0, 0.03))
+        grain = noise(rng, light.shape, rng.uniform(0.0, 0.03))
     numbers = (np.float32(amount), np.float32(contrast), np.float32(pivot))
-    image = quantised(picture, soft, *numbers, cut, noise, np.float32(segmented))
+    image = quantised(picture, soft, *numbers, cut, grain, np.float32(segmented))
     if rng.random() < 0.85:
         image = compressed(image, int(rng.integers(38, 96)))
     return np.ascontiguousarray(image)
@@ -109,8 +112,7 @@ def streak(rng: np.random.Generator, length_px: float) -> np.ndarray:
 
 def _cut_out(alpha: np.ndarray, scale: float, rng: np.random.Generator) -> np.ndarray:
     """(size, size) float32: a segmentation mask, which follows the outline only roughly."""
-    noise = rng.standard_normal(alpha.shape, np.float32) * np.float32(rng.uniform(0.0, 0.5))
-    ragged = cv2.GaussianBlur(noise, (0, 0), 1.1 * scale)
+    ragged = cv2.GaussianBlur(noise(rng, alpha.shape, rng.uniform(0.0, 0.5)), (0, 0), 1.1 * scale)
     cut = cv2.GaussianBlur(alpha + ragged, (0, 0), 0.6 * scale) > rng.uniform(0.5, 0.8)
     inside = cv2.erode(alpha, np.ones((int(4 * scale) | 1,) * 2, np.uint8)) > 0.99
     return cv2.GaussianBlur((cut | inside).astype(np.float32), (0, 0), 0.5 * scale)

@@ -68,7 +68,8 @@ def render(
     group, visible = traced.group, _visible(view, keypoints, traced.depth, traced.group)
     box = view.box
     if pose.mirrored:
-        rgb, alpha, group = rgb[:, ::-1], alpha[:, ::-1], group[:, ::-1]
+        # In order in memory, as compiled functions know them.
+        rgb, alpha, group = (np.ascontiguousarray(each[:, ::-1]) for each in (rgb, alpha, group))
         keypoints = keypoints * (-1, 1) + (width - 1, 0)
         box = np.array([width - 1 - box[2], box[1], width - 1 - box[0], box[3]], np.float32)
     skin_seen = (group >= 0) & (group < SLEEVE_GROUP)

@@ -23,7 +23,7 @@ from src.synthetic.rooms import draw_room
 from src.synthetic.shading import Lighting
 from src.synthetic.signer import ITA_RANGE_DEG, Signer, Skin, skin_of
 from src.synthetic.skeleton import NUM_ANGLES, NUM_KEYPOINTS, Pose, forward
-from src.synthetic.spec import RenderedSpec, assignment
+from src.synthetic.spec import LEAST_SCENE_PX, RenderedSpec, assignment
 from src.synthetic.webcam import filmed, moved
 
 # What is drawn, beside people, signs and random poses (0, 1, 2).
@@ -35,7 +35,6 @@ _FOREARM_MM, _UPPER_ARM_MM = 255.0, 280.0
 # How near a hand comes to a lens.
 _NEAREST_MM = 230.0
 _FLESH_MM = 24.0
-LEAST_SIDE_PX = 48
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +50,8 @@ class _Stage:
 def _check(spec: RenderedSpec, index: int, width_px: int, height_px: int) -> None:
     if not 0 <= index < spec.images:
         raise IndexError(f"image {index} of a set of {spec.images}")
-    if min(width_px, height_px) < LEAST_SIDE_PX:
-        raise UserError(f"A rendered scene needs sides of at least {LEAST_SIDE_PX} px, not {width_px} x {height_px}.")
+    if min(width_px, height_px) < LEAST_SCENE_PX:
+        raise UserError(f"A rendered scene needs sides of at least {LEAST_SCENE_PX} px, not {width_px} x {height_px}.")
 
 
 def _draw_stage(rng: np.random.Generator, height: int, width: int) -> _Stage:
@@ -176,7 +175,7 @@ def _owner(
 
 def _over(rendering: Rendering, light: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The hand over what is behind it; some hands moved."""
-    rgb, alpha = np.ascontiguousarray(rendering.rgb), np.ascontiguousarray(rendering.alpha)
+    rgb, alpha = rendering.rgb, rendering.alpha
     if rng.random() < 0.18:
         height = light.shape[0]
         rgb, alpha = moved(rgb, alpha, streak(rng, height * rng.uniform(0.006, 0.04)))
@@ -219,7 +218,7 @@ def scene_sample(spec: RenderedSpec, index: int, width_px: int, height_px: int) 
         light = _add_blob(body, light, skin, stage, hand.focal_px)
     light = _over(hand, light, sensor)
     return RenderedSample(
-        image=filmed(light, np.ascontiguousarray(hand.alpha), sensor),
+        image=filmed(light, hand.alpha, sensor),
         label=label,
         signer=person.name,
         keypoints_px=hand.keypoints_px,
@@ -228,7 +227,7 @@ def scene_sample(spec: RenderedSpec, index: int, width_px: int, height_px: int) 
         joints_mm=seen_mm(pose, proportions),
         left_handed=pose.mirrored,
         box=tuple(hand.box.tolist()),
-        mask=np.ascontiguousarray(hand.skin),
+        mask=hand.skin,
     )
 
 

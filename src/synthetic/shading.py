@@ -53,7 +53,7 @@ _SHINE = 0.09
 
 def _packed(lighting: Lighting) -> np.ndarray:
     """(7, 3) float32: see `painting`."""
-    half = lighting.key + (0.0, 0.0, 1.0)
+    half = lighting.key + np.array([0.0, 0.0, 1.0])
     half = half / (np.sqrt((half**2).sum()) + 1e-6)
     rest = (lighting.shadow, lighting.occlusion, 0.0)
     rows = (lighting.key, lighting.key_rgb, lighting.fill_rgb, lighting.sky_rgb, lighting.ground_rgb, half, rest)

@@ -10,6 +10,7 @@ from src.synthetic.dataset import PERSON, generator, random_pose_sample, sample
 from src.synthetic.photograph import compose, to_srgb
 from src.synthetic.posing import sign_pose
 from src.synthetic.render import render
+from src.synthetic.scenes import scene_sample
 from src.synthetic.shading import Lighting
 from src.synthetic.signer import Signer, chart_signer
 from src.synthetic.skeleton import forward
@@ -74,15 +75,31 @@ def chart(cell_px: int = 176, columns: int = 9, person: Signer | None = None) ->
 
 
 def sheet(
-    spec: RenderedSpec | None = None, rows: int = 6, columns: int = 12, first: int = 0, random_poses: bool = False
+    spec: RenderedSpec | None = None,
+    rows: int = 6,
+    columns: int = 12,
+    first: int = 0,
+    random_poses: bool = False,
+    scene_px: tuple[int, int] | None = None,
 ) -> np.ndarray:
     """Images of a set side by side, from index `first` on, wrapping round.
+
+    Args:
+        spec: which set.
+        rows, columns: of the page.
+        first: index of the first image.
+        random_poses: poses that are no signs.
+        scene_px: width and height of hands in rooms; half as many stand in a row.
 
     Returns:
         (height, width, 3) uint8 RGB.
     """
     spec = spec or RenderedSpec()
-    draw = random_pose_sample if random_poses else sample
-    return _tiled(
-        [draw(spec, (first + i) % spec.images).image for i in range(rows * columns)], columns, 2, (255, 255, 255)
-    )
+    if scene_px is not None:
+        columns = max(1, columns // 2)
+        # Signs and people are dealt out in turn: a step that has no factor in common with 36 shows all of both.
+        cells = [scene_sample(spec, (first + 37 * i) % spec.images, *scene_px).image for i in range(rows * columns)]
+    else:
+        draw = random_pose_sample if random_poses else sample
+        cells = [draw(spec, (first + i) % spec.images).image for i in range(rows * columns)]
+    return _tiled(cells, columns, 2, (255, 255, 255))

@@ -27,7 +27,8 @@ KEYPOINTS: tuple[str, ...] = (
 )
 NUM_KEYPOINTS = len(KEYPOINTS)
 
-# (joint angle, least and greatest value in degrees). Flexion is positive towards the palm, abduction towards the thumb.
+# (joint angle, least and greatest value in degrees). Flexion is positive towards the palm, abduction of
+# fingers towards the thumb.
 _LIMITS_DEG: tuple[tuple[str, float, float], ...] = (
     ("thumb_cmc_radial", -25.0, 75.0),
     ("thumb_cmc_palmar", -10.0, 70.0),
@@ -50,7 +51,7 @@ _LIMITS_DEG: tuple[tuple[str, float, float], ...] = (
     ("little_pip_flexion", -5.0, 118.0),
     ("little_dip_flexion", -10.0, 85.0),
     ("wrist_flexion", -60.0, 70.0),
-    ("wrist_abduction", -35.0, 22.0),
+    ("wrist_abduction", -22.0, 35.0),  # to the little finger's side, of which a wrist can do more
 )
 JOINT_ANGLES: tuple[str, ...] = tuple(name for name, _, _ in _LIMITS_DEG)
 NUM_ANGLES = len(JOINT_ANGLES)

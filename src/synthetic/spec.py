@@ -8,11 +8,15 @@ from src.signs.labels import NUM_SIGNS
 
 # Parts of the caches' keys. Raise the first whenever any image would come out differently, the second when only signs
 # would, the third when only poses that are no signs would.
-RENDERER_VERSION = 3
-HANDSHAPES_VERSION = 4
-RANDOM_POSES_VERSION = 2
+RENDERER_VERSION = 4
+HANDSHAPES_VERSION = 5
+RANDOM_POSES_VERSION = 3
 SIGNS_VERSIONS = {"renderer": RENDERER_VERSION, "handshapes": HANDSHAPES_VERSION}
 POSES_VERSIONS = {"renderer": RENDERER_VERSION, "random_poses": RANDOM_POSES_VERSION}
+
+
+# The shorter side of a scene has this many pixels at least.
+LEAST_SCENE_PX = 48
 
 
 @dataclass(frozen=True)

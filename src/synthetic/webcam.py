@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from src.synthetic.background import noise
 from src.synthetic.compiled.developing import exposed, metered, quantised
 from src.synthetic.photograph import NO_NOISE, NOTHING_CUT, compressed, streak, to_srgb
 
@@ -51,11 +52,11 @@ def filmed(light: np.ndarray, hand: np.ndarray, rng: np.random.Generator) -> np.
     contrast, pivot = rng.uniform(0.75, 1.35), rng.uniform(0.4, 0.6)
     strength = rng.uniform(0.0, 0.07 if 0.12 <= mood < 0.3 else 0.025)
     # Cameras smooth their noise, so its grains are larger than pixels, and it has colour.
-    grain = NO_NOISE
+    grain: np.ndarray = NO_NOISE
     if strength > 0.004:
         share = rng.uniform(0.4, 1.0)
         size = int(height * share), int(width * share), 3
-        grain = np.float32(strength) * rng.standard_normal(size, np.float32)
+        grain = noise(rng, size, strength)
         grain = cv2.resize(grain, (width, height), interpolation=cv2.INTER_LINEAR)
     numbers = (np.float32(amount), np.float32(contrast), np.float32(pivot))
     image = quantised(picture, soft, *numbers, NOTHING_CUT, grain, np.float32(0.0))

@@ -81,7 +81,7 @@ def _film_card(sight: Sight, file: Path) -> str:
     frames = itertools.takewhile(lambda frame: frame.seconds <= FILM_SECONDS, film)
     stills: list[np.ndarray] = []
     for moment in watch(sight, frames, speller, keep_pixels=True):
-        others = others or moment.others
+        others = moment.others
         if moment.pixels is not None and len(stills) < min(len(speller.letters), _MOST_STILLS):
             stills.append(moment.pixels)
     if others:

@@ -32,12 +32,14 @@ class LiveReading:
 
     Attributes:
         hand: in pixels of the last frame; None where none is seen, and for a network that reads whole frames.
+        others: whether another hand is seen beside it most of the time.
         frame: width and height of the last frame in pixels; zeros before the first.
     """
 
     def __init__(self) -> None:
         self.hand: Hand | None = None
         self.frame = (0, 0)
+        self.others = False
         self._speller: Speller | None = None
         self._following: Following | None = None
         self._sees_something = False
@@ -81,7 +83,7 @@ class LiveReading:
         seconds = time.monotonic() if seconds is None else seconds
         seen = self._following.look(guide_box(pixels) if sight.finder is None else pixels, seconds)
         self._sees_something = seen.square is not None
-        self.hand, self.frame = seen.hand, (pixels.shape[1], pixels.shape[0])
+        self.hand, self.frame, self.others = seen.hand, (pixels.shape[1], pixels.shape[0]), seen.others
         probabilities = np.zeros(NUM_SIGNS, np.float32)
         if seen.square is not None:
             probabilities = sight.recognizer.probabilities(seen.square[None])[0]

@@ -10,6 +10,7 @@ import gradio as gr
 import numpy as np
 
 from src.inference.recognizer import Recognizer
+from src.inference.results import WHICH_HAND
 from src.inference.sight import Sight
 from src.web import examples, shown
 from src.web.dropped import FILE_EXTENSIONS, MOST_FILES, read_dropped
@@ -53,7 +54,8 @@ class _Answers:
     def show(self, reading: LiveReading) -> tuple[Html, Html]:
         """The answer and the text so far."""
         about = self.sight.recognizer.about
-        return shown.answer(reading.best, about, reading.held, reading.looked), shown.text(reading.text)
+        note = f"Another hand is seen: {WHICH_HAND}." if reading.others else ""
+        return shown.answer(reading.best, about, reading.held, reading.looked, note), shown.text(reading.text)
 
     def look(self, pixels: np.ndarray | None, reading: LiveReading) -> tuple[Html, Html, Html]:
         """One frame of the camera: the hand that was found in it, and what is said of it."""

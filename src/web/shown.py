@@ -21,12 +21,15 @@ from src.sources.catalog import RENDERED
 _CHART_COLUMNS, _CHART_ROWS, _CELL_PX, _CHART_GAP_PX = 9, 4, 176, 4
 
 
-def answer(best: Sequence[tuple[str, float]], about: About, held: float = 0.0, looked: bool = False) -> str:
+def answer(
+    best: Sequence[tuple[str, float]], about: About, held: float = 0.0, looked: bool = False, note: str = ""
+) -> str:
     """The sign, its probability, how long it has been held, and the most probable signs as bars.
 
     Args:
         best: empty where no hand is seen.
         looked: whether there was anything to be seen yet.
+        note: what the visitor should know about it, or "".
     """
     sure = bool(best) and about.is_sure(best[0][1])
     if not best:
@@ -40,7 +43,9 @@ def answer(best: Sequence[tuple[str, float]], about: About, held: float = 0.0, l
     else:
         head = f'<div class="fs-sign">{best[0][0]}</div><div class="fs-word">{best[0][1]:.0%}</div>'
     held_bar = f'<div class="fs-held"><i style="width:{100 * held:.0f}%"></i></div>'
-    return f'<div class="fs-answer"><div class="fs-head">{head}{held_bar}</div>{_bars(best, sure)}</div>{_mark(best)}'
+    more = f'<div class="fs-note">{escape(note)}</div>' if note else ""
+    bars = f"<div>{_bars(best, sure)}{more}</div>"
+    return f'<div class="fs-answer"><div class="fs-head">{head}{held_bar}</div>{bars}</div>{_mark(best)}'
 
 
 def _bars(best: Sequence[tuple[str, float]], sure: bool) -> str:

@@ -13,6 +13,7 @@ NAMED = {
     "demo": ["run=", "port=<number>", "default 7860, from 0 to 65535", "host="],
     "evaluate": ["run=", "settings of datamodule, split, trainer"],
     "export": ["run=", "output=", "quantize=int8", "datamodule.root"],
+    "finder": ["data=", "joints=", "output=", "measure=", "default 40", "cleared=<true or false>", "holdout="],
     "predict": ["run=", "input=", "camera:0", "default 15, from 1 to 60", "hold=", "pause=", "sure=", "seconds="],
     "prepare": ["output=", "as for python -m src.train"],
     "pretrain": ["output=", "images=", "default 20000", "epochs=", "size=", "seed=", "cache=", "start="],

@@ -79,4 +79,4 @@ def _largest(pixels: np.ndarray) -> Hand | None:
     x, y, w, h, _ = stats[1 + stats[1:, cv2.CC_STAT_AREA].argmax()].tolist()
     steps = np.linspace(0, 1, 21)
     joints = np.stack([x + w * steps, y + h * steps**2], axis=1).astype(np.float32)
-    return Hand((float(x), float(y), float(x + w), float(y + h)), joints, 0.9, 0.9)
+    return Hand((float(x), float(y), float(x + w), float(y + h)), joints, 0.9, 0.95)

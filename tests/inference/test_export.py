@@ -13,7 +13,7 @@ import pytest
 from src import export, predict
 from src.errors import UserError
 from src.inference import onnx_file
-from src.inference.agreement import check_equal
+from src.inference.agreement import HALVES_DIFFERENCE, check_equal
 from src.inference.export_images import RealImages
 from src.inference.recognizer import OnnxRecognizer, RunRecognizer, open_recognizer
 from src.inference.square_graph import square_graph
@@ -82,13 +82,17 @@ def test_the_file_answers_as_the_run_for_every_shape(exported: Path, cnn_run: Pa
         np.testing.assert_allclose(answer(pixels), wanted, atol=1e-4, err_msg=str(shape))
 
 
-def test_a_mobilenet_is_exported_equal(mobilenet_run: Path, tmp_path: Path) -> None:
+def test_a_mobilenet_is_exported_equal_and_half_as_large_in_16_bits(mobilenet_run: Path, tmp_path: Path) -> None:
     trained = RunRecognizer(mobilenet_run)
     graph = onnx_file.network_graph(trained.network, trained.about)
     model = onnx_file.whole_model(graph, trained.about, {})
     (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
     real = RealImages([image(*shape) for shape in SHRINKING + GROWING], "made-up images")
     assert check_equal(trained, tmp_path / "model.onnx", real).largest < 1e-4
+    small = onnx_file.whole_model(onnx_file.in_half_precision(graph), trained.about, {"precision": "fp16"})
+    (tmp_path / "small.onnx").write_bytes(small.SerializeToString())
+    check_equal(trained, tmp_path / "small.onnx", real, HALVES_DIFFERENCE)  # raises where they differ
+    assert (tmp_path / "small.onnx").stat().st_size < 0.6 * (tmp_path / "model.onnx").stat().st_size
 
 
 def test_the_file_says_what_it_is(exported: Path, cnn_run: Path) -> None:

@@ -12,7 +12,7 @@ from src.learning.freeze_callback import FreezeBroken, Freezing
 from src.nets.build import build_network
 from src.nets.weights import read_tensors
 from src.runs import folder as run_folder
-from tests.conftest import TINY_CNN, TINY_MOBILENET
+from tests.conftest import TINY_CNN, TINY_JOINTS, TINY_MOBILENET
 
 SCHEDULES = {
     "top_k": ["freeze=top_k", "freeze.k=1"],
@@ -103,8 +103,10 @@ def interrupt(monkeypatch: pytest.MonkeyPatch) -> Any:
         [*TINY_CNN, "scheduler=plateau", "scheduler.patience_epochs=0", "scheduler.gamma=0.5", "optimizer.lr=0.05"],
         [*TINY_MOBILENET, "freeze=gradual", "model.dropout=0.3"],
         [*TINY_MOBILENET, "freeze=lp_ft", "freeze.head_epochs=2"],
+        [*TINY_CNN, "model.batch_norm=true", "callbacks=averaged"],
+        [*TINY_CNN, *TINY_JOINTS],
     ],
-    ids=["cosine", "step", "plateau", "gradual", "lp_ft"],
+    ids=["cosine", "step", "plateau", "gradual", "lp_ft", "averaged", "joints"],
 )
 @pytest.mark.parametrize("epoch", [2])
 def test_an_interrupted_run_continued_equals_one_never_interrupted(

@@ -72,6 +72,22 @@ def test_training_from_activations_equals_training_from_the_same_views_bit_for_b
     assert again.metrics["cache_saved_seconds"] > 0
 
 
+def test_hands_before_rooms_and_balanced_draws_are_the_same_from_activations(
+    train_door: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("src.data.masks.mask_on_black", lambda picture: picture.max(axis=2) > 90)
+    overrides = [*FROZEN_CNN, *POLICIES["top_k"], "augmentation=rooms", "datamodule.balance=people", "cache.views=3"]
+    overrides.append("datamodule.epoch_images=400")  # more than there are, so that images come twice
+    cache = f"datamodule.cache_dir='{tmp_path / 'own'}'"
+    plain = train_door(*overrides, "cache=off", "cache.views=3", folder="plain", last=(cache,))
+    kept = train_door(*overrides, folder="kept", last=(cache,))
+    assert plain.status == kept.status == 0, plain.err + kept.err
+    assert "An epoch draws 400 images: 100% asl_dataset (4 people)." in kept.out
+    assert "before other rooms: 0 of" not in kept.out
+    assert losses(plain.folder) == losses(kept.folder)
+    assert kept.metrics["cache"] == "prefix"
+
+
 def _weights(folder: Path) -> dict[str, torch.Tensor]:
     from src.nets.weights import read_tensors
 

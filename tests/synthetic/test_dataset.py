@@ -116,9 +116,9 @@ def test_keypoints_of_an_open_hand_lie_in_their_own_fingers(sign):
     person = signer(0, 1)
     rng = np.random.default_rng(0)
     _, segmented = draw_background(rng, 16)
-    rendering = render(
-        sign_pose(sign, person), person.proportions, person.skin, draw_camera(rng, segmented), draw_lighting(rng), 96
-    )
+    camera, arm = draw_camera(rng, segmented)
+    pose = sign_pose(sign, person)
+    rendering = render(pose, person.proportions, person.skin, camera, draw_lighting(rng), 96, arm=arm)
     for finger in (1, 2, 3, 4) if sign != "L" else (1,):
         for joint in (2, 3):
             x, y = np.rint(rendering.keypoints_px[1 + 4 * finger + joint]).astype(int)
@@ -129,7 +129,8 @@ def test_keypoints_of_an_open_hand_lie_in_their_own_fingers(sign):
 def test_a_left_hand_is_the_mirror_image_of_a_right_hand():
     person = signer(0, 2)
     pose = sign_pose("Y", person)
-    scene = (draw_camera(np.random.default_rng(1), False), draw_lighting(np.random.default_rng(2)), 48)
+    camera, _ = draw_camera(np.random.default_rng(1), False)
+    scene = (camera, draw_lighting(np.random.default_rng(2)), 48)
     right = render(replace(pose, mirrored=False), person.proportions, person.skin, *scene)
     left = render(replace(pose, mirrored=True), person.proportions, person.skin, *scene)
     assert np.array_equal(left.alpha, right.alpha[:, ::-1])

@@ -81,6 +81,7 @@ def test_a_network_that_reads_found_hands_is_shown_one_wherever_it_is_in_the_fra
     assert 'viewBox="0 0 320 240"' in drawn
     assert '<rect x="265" y="5" width="50" height="50"' in drawn
     assert drawn.count("h0") == 21
+    assert not reading.others
     reading.look(eyes, picture(), 2.0)
     assert shown.found(reading.hand, reading.frame) == ""
     said = shown.answer(reading.best, eyes.recognizer.about, reading.held, reading.looked)

@@ -1,5 +1,6 @@
 """Protocols that divide images or groups of near-duplicates, and one that tests them all."""
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,18 +15,35 @@ if TYPE_CHECKING:
 
 
 @settings
-class Random(SplitProtocol):
-    """Images at random, stratified by source and sign. It leaks, and every result says how much."""
+class Drawn(SplitProtocol):
+    """A share of the images is drawn for the test set, then one of the others for validation."""
 
     seen = "seen signers"
-    keeps_duplicates_apart = False
+
+    @abstractmethod
+    def drawn(
+        self, manifest: Manifest, groups: np.ndarray, indices: np.ndarray, share: float, rng: np.random.Generator
+    ) -> np.ndarray:
+        """About `share` of `indices`."""
 
     def division(self, manifest: Manifest, groups: np.ndarray) -> Split:
         everything, rng = np.arange(len(manifest)), self.random()
-        test = stratified_part(manifest, everything, self.test_fraction, rng)
+        test = self.drawn(manifest, groups, everything, self.test_fraction, rng)
         rest = np.setdiff1d(everything, test)
-        val = stratified_part(manifest, rest, self.validation_fraction / (1 - self.test_fraction), rng)
+        val = self.drawn(manifest, groups, rest, self.validation_fraction / (1 - self.test_fraction), rng)
         return Split(self, np.setdiff1d(rest, val), val, test, validation_rule=self.slug)
+
+
+@settings
+class Random(Drawn):
+    """Images at random, stratified by source and sign. It leaks, and every result says how much."""
+
+    keeps_duplicates_apart = False
+
+    def drawn(
+        self, manifest: Manifest, groups: np.ndarray, indices: np.ndarray, share: float, rng: np.random.Generator
+    ) -> np.ndarray:
+        return stratified_part(manifest, indices, share, rng)
 
     def notes(self, split: Split, manifest: Manifest) -> list[str]:
         return [
@@ -52,17 +70,13 @@ class Random(SplitProtocol):
 
 
 @settings
-class Group(SplitProtocol):
+class Group(Drawn):
     """Near-duplicates and bursts stay on one side, where signers are not known."""
 
-    seen = "seen signers"
-
-    def division(self, manifest: Manifest, groups: np.ndarray) -> Split:
-        everything, rng = np.arange(len(manifest)), self.random()
-        test = whole_groups(manifest, groups, everything, self.test_fraction, rng)
-        rest = np.setdiff1d(everything, test)
-        val = whole_groups(manifest, groups, rest, self.validation_fraction / (1 - self.test_fraction), rng)
-        return Split(self, np.setdiff1d(rest, val), val, test, validation_rule=self.slug)
+    def drawn(
+        self, manifest: Manifest, groups: np.ndarray, indices: np.ndarray, share: float, rng: np.random.Generator
+    ) -> np.ndarray:
+        return whole_groups(manifest, groups, indices, share, rng)
 
     def emptied(self, groups: np.ndarray) -> str:
         return "nearly all are duplicates of each other; add other images, or take split=random, which leaks"

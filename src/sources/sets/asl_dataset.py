@@ -31,6 +31,7 @@ ASL_DATASET = AslDataset(
     page_url="https://www.kaggle.com/datasets/ayuraj/asl-dataset",
     licence="see page",
     images=2515,
+    is_cut_out=True,
     layouts=(ClassFolders(),),
     path_pattern=re.compile(
         r"(?P<signer>hand\d+)_(?P<label>[0-9a-z])_(?P<light>[a-z]+)_seg_(?P<frame>\d+)_cropped\.", re.IGNORECASE

@@ -85,6 +85,7 @@ SIGN_DIGITS = SignDigits(
     kaggle="ardamavi/sign-language-digits-dataset",
     page_url="https://www.kaggle.com/datasets/ardamavi/sign-language-digits-dataset",
     licence="Apache-2.0",
+    people=218,
     images=2062,
     layouts=(
         ClassFolders(),

@@ -6,45 +6,47 @@ registers; exponentials are polynomials of our own for the same reason.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from tempfile import TemporaryFile
+from typing import Any, TypeVar
 
-from numba import config, njit
+import numba
 
 F = TypeVar("F", bound=Callable[..., object])
+_CONFIG: Any = numba.config
+# One float32 or float64: what numba's functions take and give, for which numpy's own types are too narrow.
+Number = Any
 
 
 @cache
-def _places() -> list[str]:
-    """Folders for compiled code, best first. They carry a hash of this folder's sources.
+def _kept() -> str | None:
+    """The folder for compiled code, the first that can be written to; None where there is none.
 
-    numba looks for changes in the file of a function only, not in those of the functions that it calls.
+    It carries a hash of this folder's sources: numba looks for changes in the file of a function only, not in those of
+    the functions that it calls.
     """
     here = Path(__file__).parent
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(here.glob("*.py")))).hexdigest()[:12]
-    return [str(parent / digest) for parent in (here / "__pycache__", Path("~/.cache/fingerspell/numba").expanduser())]
-
-
-def _tries() -> Iterator[tuple[str, bool]]:
-    own: str = config.CACHE_DIR
-    if own:
-        yield own, True
-    for place in _places():
-        yield place, True
-    yield own, False
+    own = [_CONFIG.CACHE_DIR] if _CONFIG.CACHE_DIR else []
+    for parent in (*own, here / "__pycache__", Path("~/.cache/fingerspell/numba").expanduser()):
+        place = Path(parent) / digest
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=place):
+                return str(place)
+        except OSError:
+            continue
+    return None
 
 
 def compiled(function: F) -> F:
     """The function as machine code. Where no folder can be written to, it is compiled in every process anew."""
-    own = config.CACHE_DIR
-    for place, kept in _tries():
-        config.CACHE_DIR = place
-        try:
-            return njit(function, cache=kept, fastmath=False, error_model="numpy")
-        except (RuntimeError, OSError):
-            continue  # nothing can be written there
-        finally:
-            config.CACHE_DIR = own
-    raise AssertionError("njit without a cache always returns")
+    own, place = _CONFIG.CACHE_DIR, _kept()
+    _CONFIG.CACHE_DIR = place or own
+    try:
+        machine: F = numba.njit(function, cache=place is not None, fastmath=False, error_model="numpy")
+        return machine
+    finally:
+        _CONFIG.CACHE_DIR = own

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from src.synthetic.compiled import compiled
+from src.synthetic.compiled import Number, compiled
 from src.synthetic.compiled.floats import HALF, ONE, ZERO, clip01, exp, exp2, log
 
 _F32 = np.float32
@@ -26,7 +26,7 @@ def blend(front: np.ndarray, alpha: np.ndarray, behind: np.ndarray) -> np.ndarra
 
 
 @compiled
-def metered(light: np.ndarray, weight: np.ndarray) -> float:
+def metered(light: np.ndarray, weight: np.ndarray) -> Number:
     """Mean luminance of a linear picture where `weight` (height, width) exceeds a half; 0.3 where it never does."""
     total, count = 0.0, 0
     for y in range(light.shape[0]):
@@ -38,7 +38,7 @@ def metered(light: np.ndarray, weight: np.ndarray) -> float:
 
 
 @compiled
-def exposed(light: np.ndarray, gain: np.ndarray, saturation: float) -> np.ndarray:
+def exposed(light: np.ndarray, gain: np.ndarray, saturation: Number) -> np.ndarray:
     """(height, width, 3) float32 of what a sensor makes of linear light: balance, saturation, highlights rolled off."""
     out = np.empty_like(light)
     for y in range(light.shape[0]):
@@ -71,12 +71,12 @@ def encoded(linear: np.ndarray) -> np.ndarray:
 def quantised(
     picture: np.ndarray,
     soft: np.ndarray,
-    amount: float,
-    contrast: float,
-    pivot: float,
+    amount: Number,
+    contrast: Number,
+    pivot: Number,
     cut: np.ndarray,
     noise: np.ndarray,
-    shot: float,
+    shot: Number,
 ) -> np.ndarray:
     """(height, width, 3) uint8: sharpened against `soft`, contrast about `pivot`, cut out, with noise.
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from src.synthetic.compiled import compiled
+from src.synthetic.compiled import Number, compiled
 
 ZERO, HALF, ONE, TWO = (np.float32(value) for value in (0.0, 0.5, 1.0, 2.0))
 _BIAS = np.float32(127.0)
@@ -17,7 +17,7 @@ _L5, _L6, _L7 = (np.float32(c) for c in (0.19133031, -0.07731441, 0.0148654))
 
 
 @compiled
-def exp2(x: float) -> float:
+def exp2(x: Number) -> Number:
     """2 to the power of `x`, clipped to [2^-126, 2^123]."""
     shifted = min(max(x + _BIAS, _LEAST), _MOST)
     whole = np.int32(shifted)  # positive, so cutting off is rounding down
@@ -27,13 +27,13 @@ def exp2(x: float) -> float:
 
 
 @compiled
-def exp(x: float) -> float:
+def exp(x: Number) -> Number:
     """e to the power of `x`."""
     return exp2(x * _LOG2_E)
 
 
 @compiled
-def log(x: float) -> float:
+def log(x: Number) -> Number:
     """The natural logarithm of a positive `x`."""
     bits = np.float32(x).view(np.int32)
     whole = np.float32(np.int32(bits >> _MANTISSA_BITS)) - _BIAS
@@ -43,6 +43,6 @@ def log(x: float) -> float:
 
 
 @compiled
-def clip01(x: float) -> float:
+def clip01(x: Number) -> Number:
     """`x` clipped to [0, 1]."""
     return min(max(x, ZERO), ONE)

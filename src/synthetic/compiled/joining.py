@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from src.synthetic.compiled import compiled
+from src.synthetic.compiled import Number, compiled
 
 _STEP = 1e-4
 _CONTACT_WEIGHT = 0.7
@@ -85,8 +85,8 @@ def many_bones(angles: np.ndarray, bases: np.ndarray, lengths: np.ndarray) -> tu
 
 @compiled
 def spot(
-    which: np.ndarray, joints: np.ndarray, directions: np.ndarray, dorsals: np.ndarray, radii: np.ndarray, size: float
-) -> tuple[float, float, float]:
+    which: np.ndarray, joints: np.ndarray, directions: np.ndarray, dorsals: np.ndarray, radii: np.ndarray, size: Number
+) -> tuple[Number, Number, Number]:
     """A point in the hand's frame, mm.
 
     Args:
@@ -119,8 +119,8 @@ def overlaps(
     joints: np.ndarray,
     bases: np.ndarray,
     radii: np.ndarray,
-    size: float,
-    girth: float,
+    size: Number,
+    girth: Number,
     firm: np.ndarray,
     out: np.ndarray,
 ) -> None:
@@ -166,7 +166,7 @@ def _residuals(
     free: np.ndarray,
     spots: np.ndarray,
     gaps: np.ndarray,
-    hand: tuple[np.ndarray, np.ndarray, np.ndarray, float, float],
+    hand: tuple[np.ndarray, np.ndarray, np.ndarray, Number, Number],
     firm: np.ndarray,
     pose: tuple[np.ndarray, np.ndarray, np.ndarray],
     out: np.ndarray,
@@ -219,7 +219,7 @@ def settle(
     limits: np.ndarray,
     spots: np.ndarray,
     gaps: np.ndarray,
-    hand: tuple[np.ndarray, np.ndarray, np.ndarray, float, float],
+    hand: tuple[np.ndarray, np.ndarray, np.ndarray, Number, Number],
     firm: np.ndarray,
     rounds: int,
 ) -> np.ndarray:

@@ -2,18 +2,21 @@
 
 Each group of rounded cones is one implicit surface, the smooth minimum of its cones' distances (the exponential form of
 Quilez, "Smooth minimum", 2013), found along each pixel's ray by sphere tracing (Hart, "Sphere tracing", The Visual
-Computer 12, 1996). The picture is cut into small tiles, a tile keeps the cones whose outline comes near it, and its rays
-walk side by side.
+Computer 12, 1996). The picture is cut into small tiles, a tile keeps the cones whose outline comes near it, and its
+rays walk side by side.
 """
 
 import numpy as np
 
-from src.synthetic.compiled import compiled
+from src.synthetic.compiled import Number, compiled
 from src.synthetic.compiled.floats import ONE, TWO, ZERO, exp2, log
 
 TILE_PX = 4
 _RAYS = TILE_PX * TILE_PX
 FAR = np.float32(1e6)
+# What begins this near to the lens is left out.
+_NEAR_MM = 40.0
+_LOG2_E = 1.4426950408889634
 _MOST_STEPS = 44
 # After so many steps the rays left over graze a surface; longer strides pass it sooner, and a negative gap leads back.
 _SHORT_STEPS = 5
@@ -22,6 +25,59 @@ _UNSEEN, _SOLID, _OPAQUE = np.float32(0.02), np.float32(0.5), np.float32(0.99)
 _MANY_PX, _TINY, _NEAR_ZERO = np.float32(1e3), np.float32(1e-30), np.float32(1e-3)
 # A surface is drawn this far, in pixels, beyond where its rays pass it.
 _EDGE_PX = np.float32(1.1)
+
+
+@compiled
+def seen(points: np.ndarray, middle: np.ndarray, turn: np.ndarray, distance: Number) -> np.ndarray:
+    """(n, 3) points less `middle`, turned by `turn` (3, 3) and put so far before the camera."""
+    out = np.empty(points.shape, np.float64)
+    for i in range(len(points)):
+        x, y, z = points[i, 0] - middle[0], points[i, 1] - middle[1], points[i, 2] - middle[2]
+        for axis in range(3):
+            out[i, axis] = x * turn[axis, 0] + y * turn[axis, 1] + z * turn[axis, 2]
+        out[i, 2] += distance
+    return out
+
+
+@compiled
+def measured(
+    start: np.ndarray, end: np.ndarray, girths: np.ndarray, blends: np.ndarray, focal: Number, centre: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What `tile_lists` and `march` need to know of each cone.
+
+    Args:
+        start, end: (cones, 3) as the camera sees them, mm.
+        girths: (cones, 3) radius at both ends and bulge, mm.
+        blends: (cones,) mm.
+        focal, centre: the pinhole, pixels.
+
+    Returns:
+        outlines: (cones, 13) float64, see `tile_lists`.
+        table: (cones, 13) float32: axis over its squared length, where it begins along that, start, its squared
+            distance, squared length; radius, what it grows by, four bulges; and -1 / blend, for powers of two.
+    """
+    outlines, table = np.zeros((len(start), 13)), np.empty((len(start), 13), np.float32)
+    for i in range(len(start)):
+        a, b, blend = start[i], end[i], blends[i]
+        radius, radius_end, bulge = girths[i]
+        z0, z1 = max(a[2], _NEAR_MM), max(b[2], _NEAR_MM)
+        # A smooth surface lies outside its cones by less than the blend times the logarithm of how many meet.
+        more = 2.4 * blend + max(bulge, 0.0)
+        out = outlines[i]
+        out[0], out[1] = a[0] / z0 * focal + centre[0], a[1] / z0 * focal + centre[1]
+        out[2], out[3] = b[0] / z1 * focal + centre[0], b[1] / z1 * focal + centre[1]
+        out[4], out[5] = (radius + more) * focal / z0 * 1.05, (radius_end + more) * focal / z1 * 1.05
+        out[6], out[7], out[8], out[9], out[10] = z0, z1, radius, radius_end - radius, more
+        out[12] = 1.0 if min(a[2], b[2]) >= _NEAR_MM else 0.0
+        dx, dy, dz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
+        length2 = max(dx * dx + dy * dy + dz * dz, 1e-6)
+        row = table[i]
+        row[0], row[1], row[2] = dx / length2, dy / length2, dz / length2
+        row[3] = -(a[0] * dx + a[1] * dy + a[2] * dz) / length2
+        row[4], row[5], row[6] = a[0], a[1], a[2]
+        row[7], row[8] = a[0] * a[0] + a[1] * a[1] + a[2] * a[2], length2
+        row[9], row[10], row[11], row[12] = radius, radius_end - radius, 4.0 * bulge, -_LOG2_E / blend
+    return outlines, table
 
 
 @compiled
@@ -91,8 +147,8 @@ def _layer(
     cover: np.ndarray,
     y: int,
     x: int,
-    t: float,
-    coverage: float,
+    t: Number,
+    coverage: Number,
     group: int,
 ) -> None:
     """Sort a surface into a pixel's two layers: the nearest one, and the nearest solid one behind it."""
@@ -117,7 +173,7 @@ def march(
     group_of: np.ndarray,
     blends: np.ndarray,
     pinhole: np.ndarray,
-    close_mm: float,
+    close_mm: Number,
     height: int,
     width: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -125,7 +181,7 @@ def march(
 
     Args:
         first, cone, depths: see `tile_lists`.
-        table: (cones, 13) float32, see `src.synthetic.tracing`.
+        table: (cones, 13) float32, see `measured`.
         group_of: (cones,) int64, ascending.
         blends: (groups,) float32 mm.
         pinhole: (3,) float32 focal length and principal point, pixels.
@@ -133,8 +189,9 @@ def march(
         height, width: of the picture.
 
     Returns:
-        front, behind: (height, width) float32 mm along the ray, `FAR` where there is nothing; groups: (2, height, width)
-        int8, -1 where there is nothing; cover: (height, width) float32 in [0, 1], of the front.
+        front, behind: (height, width) float32 mm along the ray, `FAR` where there is nothing.
+        groups: (2, height, width) int8 of both, -1 where there is nothing.
+        cover: (height, width) float32 in [0, 1], of the front.
     """
     columns = (width + TILE_PX - 1) // TILE_PX
     front = np.full((height, width), FAR, np.float32)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from src.synthetic.compiled import compiled
+from src.synthetic.compiled import Number, compiled
 from src.synthetic.compiled.floats import HALF, ONE, TWO, ZERO, clip01, exp, exp2
 from src.synthetic.compiled.marching import FAR, TILE_PX
 
@@ -10,18 +10,20 @@ _F32 = np.float32
 _TINY, _NEAR_ZERO, _SMALL = _F32(1e-30), _F32(1e-3), _F32(1e-6)
 _THREE, _HALF_SOLID = _F32(3.0), _F32(0.5)
 _JOINT = _F32(11.0)
+# A cone that is further inside than its neighbours by seven blends shows no more; a joint's line ends that far from it.
+_FAINT, _LINE_ENDS = _F32(1e-3), _F32(0.3)
 PALM, PROXIMAL, MIDDLE_BONE, DISTAL, FOREARM, PLAIN = range(6)
 
 
 @compiled
-def smoothstep(low: float, high: float, x: float) -> float:
+def smoothstep(low: Number, high: Number, x: Number) -> Number:
     """0 below `low`, 1 above `high`, smooth between."""
     s = clip01((x - low) / (high - low))
     return s * s * (_THREE - TWO * s)
 
 
 @compiled
-def _skin(mix: np.ndarray, skin: np.ndarray, tone: float, lines: float, out: np.ndarray) -> None:
+def _skin(mix: np.ndarray, skin: np.ndarray, tone: Number, lines: Number, out: np.ndarray) -> None:
     """Reflectance of skin.
 
     Args:
@@ -50,7 +52,7 @@ def _skin(mix: np.ndarray, skin: np.ndarray, tone: float, lines: float, out: np.
 
 
 @compiled
-def _palm_line(x: float, y: float, lines: np.ndarray, width2: float) -> float:
+def _palm_line(x: Number, y: Number, lines: np.ndarray, width2: Number) -> Number:
     """1 on one of the palm's lines, (lines, 4) of start and step in mm, 0 away from it."""
     least = FAR
     for i in range(len(lines)):
@@ -63,7 +65,7 @@ def _palm_line(x: float, y: float, lines: np.ndarray, width2: float) -> float:
 
 @compiled
 def _lit(
-    normal: np.ndarray, colour: np.ndarray, light: np.ndarray, lit: float, fold: float, gloss: float, out: np.ndarray
+    normal: np.ndarray, colour: np.ndarray, light: np.ndarray, lit: Number, fold: Number, gloss: Number, out: np.ndarray
 ) -> None:
     """Colour (3,) of a surface under a lamp, its fill and the room's light.
 
@@ -185,6 +187,8 @@ def paint(
                     of, look = table[cone[i]], looks[cone[i]]
                     h = shares[i - begin]
                     weight = weights[i - begin] / max(total, _TINY)
+                    if weight < _FAINT:
+                        continue
                     along = h * of[8]
                     px, py, pz = t * rx - of[4] - along * of[0], t * ry - of[5] - along * of[1], ZERO
                     pz = t * rz - of[6] - along * of[2]
@@ -201,14 +205,13 @@ def paint(
                         mix[5] += weight
                     elif kind <= DISTAL:
                         # Joints sit at both ends of a bone; only fingers have lines there.
-                        low, high = h * _JOINT, (ONE - h) * _JOINT
-                        joint = exp(-low * low)
+                        if h < _LINE_ENDS:
+                            mix[1] += weight * exp(-h * h * _JOINT * _JOINT)
                         if kind == DISTAL:
                             mix[2] += weight
                             mix[3] += weight * h
-                        else:
-                            joint += exp(-high * high)
-                        mix[1] += weight * joint
+                        elif ONE - h < _LINE_ENDS:
+                            mix[1] += weight * exp(-(ONE - h) * (ONE - h) * _JOINT * _JOINT)
                         mix[4] += weight
                 norm = ONE / (np.sqrt(nx * nx + ny * ny + nz * nz) + _SMALL)
                 nx, ny, nz = nx * norm, ny * norm, nz * norm

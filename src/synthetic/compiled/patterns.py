@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from src.synthetic.compiled import compiled
+from src.synthetic.compiled import Number, compiled
 from src.synthetic.compiled.floats import ONE, ZERO
 from src.synthetic.compiled.marching import FAR
 
@@ -12,7 +12,7 @@ _FLATTEST = 0.35
 
 
 @compiled
-def cast_shadows(depth: np.ndarray, key: np.ndarray, px_per_mm: float, reach_mm: float) -> np.ndarray:
+def cast_shadows(depth: np.ndarray, key: np.ndarray, px_per_mm: Number, reach_mm: Number) -> np.ndarray:
     """(height, width) float32 in [0, 1]: what stands between a surface and the lamp.
 
     Args:
@@ -45,7 +45,7 @@ def cast_shadows(depth: np.ndarray, key: np.ndarray, px_per_mm: float, reach_mm:
 
 
 @compiled
-def smoothed(noise: np.ndarray, along: float, across: float) -> np.ndarray:
+def smoothed(noise: np.ndarray, along: Number, across: Number) -> np.ndarray:
     """(cells, cells) float32 blurred by so many cells along y and x, as if it repeated, with unit spread about zero."""
     cells = len(noise)
     now = noise
@@ -83,7 +83,7 @@ def smoothed(noise: np.ndarray, along: float, across: float) -> np.ndarray:
 
 
 @compiled
-def slopes(relief: np.ndarray, depth: float) -> tuple[np.ndarray, np.ndarray]:
+def slopes(relief: np.ndarray, depth: Number) -> tuple[np.ndarray, np.ndarray]:
     """Slopes of a repeating relief (cells, cells) along x and y, of `depth` in the mean."""
     cells = len(relief)
     along_x, along_y = np.empty((cells, cells), np.float32), np.empty((cells, cells), np.float32)
@@ -99,3 +99,33 @@ def slopes(relief: np.ndarray, depth: float) -> tuple[np.ndarray, np.ndarray]:
             along_x[y, x] *= scale
             along_y[y, x] *= scale
     return along_x, along_y
+
+
+@compiled
+def grains(bytes_: np.ndarray, strength: Number) -> np.ndarray:
+    """(n,) float32 noise of this standard deviation, from (2, n) uint8: triangular, which the eye cannot tell."""
+    out = np.empty(bytes_.shape[1], np.float32)
+    scale = np.float32(strength / (255.0 * np.sqrt(1.0 / 6.0)))
+    for i in range(bytes_.shape[1]):
+        out[i] = np.float32(np.int32(bytes_[0, i]) + np.int32(bytes_[1, i]) - np.int32(255)) * scale
+    return out
+
+
+@compiled
+def wall(light: np.ndarray, unevenness: Number, slope: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    """(height, width, 3) float32 linear RGB of a wall of this colour (3,) with a gradient of light across it.
+
+    Args:
+        light: (height, width) float32 noise, of which `unevenness` is added.
+        slope: (2,) float32 by which light changes over the picture's width and height.
+    """
+    height, width = light.shape
+    out = np.empty((height, width, 3), np.float32)
+    for y in range(height):
+        down = ONE + slope[1] * (np.float32(y) / np.float32(height) - np.float32(0.5))
+        for x in range(width):
+            across = slope[0] * (np.float32(x) / np.float32(width) - np.float32(0.5))
+            there = min(max(down + across + unevenness * light[y, x], np.float32(0.2)), np.float32(2.0))
+            for channel in range(3):
+                out[y, x, channel] = min(there * colour[channel], ONE)
+    return out
