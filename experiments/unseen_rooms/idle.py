@@ -44,7 +44,7 @@ class Arguments(OfRuns):
     run: Path | None = Field(None, title="run folder|file.onnx", description="whose network; without it the box's")
     finder: Path | None = Field(None, title="file.onnx", description="a hand finder other than the one in the box")
     signs: str = Field("letters", title="all|letters|digits|A,B,3", description="what may be answered")
-    seconds: float = Field(15.0, ge=1, description="of each person's film of each kind; of `nothing` four times that")
+    seconds: float = Field(10.0, ge=1, description="of each person's film of each kind; of `nothing` four times that")
     films: Path | None = Field(None, title="folder", description="keep the films")
     output: Path | None = Field(None, title="file.json", description="all figures")
 
