@@ -25,6 +25,7 @@ class Arguments:
     epochs: int = Field(default=40, ge=1, le=100_000, description="how long")
     views: int = Field(default=6400, ge=64, le=10_000_000, description="new ones in every epoch")
     rendered: int = Field(default=3600, ge=1, le=10_000_000, description="hands that are rendered for it")
+    scenes: int = Field(default=3600, ge=3, le=10_000_000, description="frames of rooms that are rendered for it")
     cleared: bool = Field(default=True, description="only sets whose weights may be given away")
     holdout: tuple[str, ...] = Field(default=(), title="person", description="not trained on, and validated on")
     start: str = Field(
@@ -70,6 +71,7 @@ def _train(given: Arguments) -> None:
         epochs=given.epochs,
         views=given.views,
         rendered=given.rendered,
+        scenes=given.scenes,
         cleared=given.cleared,
         holdout=given.holdout,
         seed=given.seed,

@@ -14,6 +14,7 @@ from src.learning.finding.losses import Asked
 from src.learning.finding.pictures import load_pictures
 from src.learning.finding.recipe import FinderTraining
 from src.learning.finding.rendered import rendered_hands
+from src.learning.finding.scenes import rendered_scenes
 from src.learning.finding.views import View, Views
 
 # Draws of training and of validation are kept apart by a number behind the seed.
@@ -77,6 +78,7 @@ class ViewDataModule(pl.LightningDataModule):
         recipe = self.recipe
         pictures = load_pictures(self.root, self.joints, recipe.sets, self.cache_dir)
         hands = rendered_hands(recipe.hands, self.cache_dir, hardware.cores())
+        scenes = rendered_scenes(recipe.rooms, self.cache_dir, hardware.cores())
         people = sorted(set(pictures.persons.tolist()))
         for person in recipe.holdout:
             if person not in people:
@@ -85,8 +87,8 @@ class ViewDataModule(pl.LightningDataModule):
         if held_out.all():
             raise UserError("holdout names everybody: somebody must be left to train on.")
         everyone = np.ones(len(pictures), dtype=bool)
-        self.training = Views(recipe, pictures, hands, ~held_out)
-        self.validation = Views(recipe, pictures, hands, held_out if recipe.holdout else everyone)
+        self.training = Views(recipe, pictures, hands, scenes, ~held_out)
+        self.validation = Views(recipe, pictures, hands, scenes, held_out if recipe.holdout else everyone)
 
     def train_dataloader(self) -> DataLoader[Asked]:
         return self._loader(self.training, self.recipe.views, self.recipe.seed)

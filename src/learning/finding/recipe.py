@@ -84,7 +84,9 @@ class FinderTraining:
         holdout: people that are kept out of training and validated on; without any, trained people are.
         validation_views: the same in every epoch.
         rendered: hands rendered for it.
-        rendered_share: of the views that show a hand.
+        rendered_share: of the views that show a hand: rendered hands cut out and set before other rooms.
+        scenes: frames of rendered rooms; a third of them without a hand.
+        scene_share: of the views that show a hand: a rendered room.
         empty_share: of all views, those without a hand.
         size_px: side of a view.
 
@@ -103,7 +105,9 @@ class FinderTraining:
     holdout: tuple[str, ...] = ()
     validation_views: int = 512
     rendered: int = 3600
-    rendered_share: float = 0.22
+    rendered_share: float = 0.15
+    scenes: int = 3600
+    scene_share: float = 0.2
     empty_share: float = 0.25
     size_px: int = VIEW_PX
 
@@ -124,6 +128,11 @@ class FinderTraining:
     def hands(self) -> RenderedSpec:
         """Which rendered hands."""
         return RenderedSpec(self.rendered, _SIGNERS, 128, _RENDERING_SEED)
+
+    @property
+    def rooms(self) -> RenderedSpec:
+        """Which rendered rooms; the people in them are others."""
+        return RenderedSpec(self.scenes, _SIGNERS, 128, _RENDERING_SEED + 1)
 
     @property
     def freeze(self) -> FreezePolicy:

@@ -10,7 +10,7 @@ from src.data.drawn_rooms import draw_room
 from src.learning.finding.pictures import Pictures
 from src.learning.finding.recipe import PictureSet
 
-_DRAWN_SHARE = 0.15
+_DRAWN_SHARE, _RENDERED_SHARE = 0.12, 0.33
 _AROUND_HAND = 0.3  # lengths of the hand's box that are kept clear of
 _SMALLEST_PX = 50
 _PATCHED_SHARE = 0.25
@@ -41,11 +41,13 @@ class Rooms:
         pictures: their hand-free sides serve.
         sets: how often those of each set do.
         among: (count,) bool, the pictures that may be used.
+        rendered: (frames, height, width, 3) uint8, rendered rooms without a hand.
     """
 
     pictures: Pictures
     sets: Mapping[str, PictureSet]
     among: np.ndarray
+    rendered: np.ndarray
 
     def __post_init__(self) -> None:
         sides: dict[str, list[tuple[int, Rectangle]]] = {}
@@ -72,18 +74,25 @@ class Rooms:
         return room
 
     def _one(self, rng: np.random.Generator, size_px: int) -> np.ndarray:
-        if not self._sides or rng.random() < _DRAWN_SHARE:
+        roll = rng.random()
+        if roll < _DRAWN_SHARE or (not self._sides and not len(self.rendered)):
             return draw_room(rng, size_px)
+        if not self._sides or (len(self.rendered) and roll < _DRAWN_SHARE + _RENDERED_SHARE):
+            return _window(self.rendered[rng.integers(len(self.rendered))], rng, size_px)
         sides = self._sides[min(int(np.searchsorted(self._up_to, rng.random(), "right")), len(self._sides) - 1)]
         index, (x0, y0, x1, y1) = sides[rng.integers(len(sides))]
-        part = self.pictures[index][y0:y1, x0:x1]
-        height, width = part.shape[:2]
-        if rng.random() < 0.8:  # a window in it, small where a closer look would be at something small
-            share = np.exp(rng.uniform(np.log(0.12), 0.0))
-            side, aspect = max(12.0, share * min(height, width)), np.exp(rng.uniform(-0.35, 0.35))
-            across, down = max(8, min(width, int(side * aspect))), max(8, min(height, int(side / aspect)))
-            left, top = int(rng.integers(width - across + 1)), int(rng.integers(height - down + 1))
-            part = part[top : top + down, left : left + across]
-        method = cv2.INTER_AREA if part.shape[1] > size_px else cv2.INTER_LINEAR
-        room = cv2.resize(np.ascontiguousarray(part), (size_px, size_px), interpolation=method)
-        return np.ascontiguousarray(room[:, ::-1]) if rng.random() < 0.5 else room
+        return _window(self.pictures[index][y0:y1, x0:x1], rng, size_px)
+
+
+def _window(part: np.ndarray, rng: np.random.Generator, size_px: int) -> np.ndarray:
+    """(size, size, 3) uint8 RGB: a part of a picture, or all of it, stretched."""
+    height, width = part.shape[:2]
+    if rng.random() < 0.8:  # a window in it, small where a closer look would be at something small
+        share = np.exp(rng.uniform(np.log(0.12), 0.0))
+        side, aspect = max(12.0, share * min(height, width)), np.exp(rng.uniform(-0.35, 0.35))
+        across, down = max(8, min(width, int(side * aspect))), max(8, min(height, int(side / aspect)))
+        left, top = int(rng.integers(width - across + 1)), int(rng.integers(height - down + 1))
+        part = part[top : top + down, left : left + across]
+    method = cv2.INTER_AREA if part.shape[1] > size_px else cv2.INTER_LINEAR
+    room = cv2.resize(np.ascontiguousarray(part), (size_px, size_px), interpolation=method)
+    return np.ascontiguousarray(room[:, ::-1]) if rng.random() < 0.5 else room

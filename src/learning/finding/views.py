@@ -12,6 +12,7 @@ from src.learning.finding.placing import Looks, Placing
 from src.learning.finding.recipe import KINDS, FinderTraining, PictureSet
 from src.learning.finding.rendered import RenderedHands
 from src.learning.finding.rooms import Rooms
+from src.learning.finding.scenes import Scenes
 from src.learning.finding.webcam import webcam
 from src.nets.finder import NUM_JOINTS
 
@@ -52,12 +53,14 @@ class Views:
         recipe: how often what.
         pictures: photographs with joints.
         hands: rendered ones.
+        scenes: rendered rooms.
         among: (count,) bool, the photographs that are used.
     """
 
     recipe: FinderTraining
     pictures: Pictures
     hands: RenderedHands
+    scenes: Scenes
     among: np.ndarray
 
     def __post_init__(self) -> None:
@@ -67,14 +70,20 @@ class Views:
         chances = np.array([KINDS[name] for name in self._kinds])
         self._up_to = np.cumsum(chances / chances.sum())
         self._frames: np.ndarray = np.array([sets[str(name)].rooms > 1 for name in self.pictures.sets])
-        self.rooms = Rooms(self.pictures, sets, self.among)
+        self.rooms = Rooms(self.pictures, sets, self.among, self.scenes.empty)
 
     def draw(self, seed: Sequence[int]) -> View:
         """The view that belongs to a seed, such as (seed, epoch, index)."""
         rng = np.random.default_rng(tuple(seed))
         if rng.random() < self.recipe.empty_share:
             return self._empty(rng)
-        view = self._rendered(rng) if rng.random() < self.recipe.rendered_share else self._photographed(rng)
+        roll, cut_out = rng.random(), self.recipe.rendered_share
+        if roll < cut_out:
+            view = self._rendered(rng)
+        elif roll < cut_out + self.recipe.scene_share:
+            view = self._scene(rng)
+        else:
+            view = self._photographed(rng)
         middle = (view.joints.min(0) + view.joints.max(0)) / 2
         clear = middle.min() >= 0.02 and middle.max() <= 0.98
         return view._replace(image=webcam(view.image, rng), kind=HAND if clear else UNCLEAR)
@@ -99,12 +108,25 @@ class Views:
         right = float(self.hands.right[index])
         return View(image, HAND, placing.points(self.hands.joints[index]), abs(right - looks.mirror))
 
+    def _scene(self, rng: np.random.Generator) -> View:
+        index, size = int(rng.integers(len(self.scenes))), self.recipe.size_px
+        looks = self._looks(rng)
+        if rng.random() < _FAR_SHARE:
+            frame = np.array(self.scenes.images.shape[1:3])
+            looks = _whole_frame(frame, self.scenes.centers[index], float(self.scenes.sides[index]), rng)
+        placing = Placing.of(self.scenes.centers[index], float(self.scenes.sides[index]), looks, size)
+        image = placing.warped(self.scenes.images[index], _border(rng))
+        right = abs(float(self.scenes.right[index]) - looks.mirror)
+        return View(image, HAND, placing.points(self.scenes.joints[index]), right)
+
     def _photographed(self, rng: np.random.Generator) -> View:
         index, size = self._any_picture(rng), self.recipe.size_px
         pixels = self.pictures[index]
         looks = self._looks(rng)
         if self._frames[index] and rng.random() < _FAR_SHARE * _FRAME_SHARE:
-            looks = self._as_it_is(index, rng)
+            looks = _whole_frame(
+                self.pictures.shapes[index], self.pictures.centers[index], float(self.pictures.sides[index]), rng
+            )
         placing = Placing.of(self.pictures.centers[index], float(self.pictures.sides[index]), looks, size)
         own_room = _OWN_ROOM_WHERE_LARGE if _covered(placing, pixels) > _COVERS else _OWN_ROOM
         if self.pictures.has_mask[index] and rng.random() >= own_room:
@@ -112,8 +134,7 @@ class Views:
             room = self._second(rng, looks, self.rooms.draw(rng, size))
             image = _set_in(room, placing.warped(pixels, cv2.BORDER_REPLICATE), mask)
         else:
-            roll = rng.random()
-            image = placing.warped(pixels, next(border for border, up_to in _BORDERS if roll < up_to))
+            image = placing.warped(pixels, _border(rng))
         right = abs(float(self.pictures.right[index]) - looks.mirror)
         return View(image, HAND, placing.points(self.pictures.joints[index]), right, str(self.pictures.persons[index]))
 
@@ -135,15 +156,6 @@ class Views:
             float(np.exp(rng.uniform(-0.12, 0.12))), float(rng.uniform(-0.1, 0.1)),
         )  # fmt: skip
 
-    def _as_it_is(self, index: int, rng: np.random.Generator) -> Looks:
-        """The whole frame in the middle of the view, as the finder's first look has it, zoomed and moved a little."""
-        height, width = self.pictures.shapes[index]
-        whole, zoom = max(height, width), float(np.exp(rng.uniform(-0.15, 0.15)))
-        off = (self.pictures.centers[index] - (width / 2, height / 2)) / whole
-        mirror = bool(rng.random() < 0.5)
-        at = 0.5 + zoom * off * (-1 if mirror else 1, 1) + rng.uniform(-0.03, 0.03, 2)
-        return Looks(zoom * float(self.pictures.sides[index]) / whole, at, float(rng.normal(0, 4)), mirror)
-
     def _mask(self, index: int, placing: Placing) -> np.ndarray:
         square = self.pictures.mask_square(index)
         within = placing.after(square.side, square.x, square.y, MASK_PX)
@@ -161,6 +173,21 @@ class Views:
         placing = Placing.of(self.hands.centers[index], float(self.hands.sides[index]), second, self.recipe.size_px)
         mask = _softened(placing.warped(self.hands.masks[index].astype(np.float32)), rng)
         return _set_in(room, placing.warped(self.hands.images[index], cv2.BORDER_REPLICATE), mask)
+
+
+def _whole_frame(shape: np.ndarray, center: np.ndarray, side_px: float, rng: np.random.Generator) -> Looks:
+    """The whole frame in the middle of the view, as the finder's first look has it, zoomed and moved a little."""
+    height, width = shape
+    whole, zoom = max(height, width), float(np.exp(rng.uniform(-0.15, 0.15)))
+    off = (center - (width / 2, height / 2)) / whole
+    mirror = bool(rng.random() < 0.5)
+    at = 0.5 + zoom * off * (-1 if mirror else 1, 1) + rng.uniform(-0.03, 0.03, 2)
+    return Looks(zoom * side_px / whole, at, float(rng.normal(0, 4)), mirror)
+
+
+def _border(rng: np.random.Generator) -> int:
+    roll = rng.random()
+    return next(border for border, up_to in _BORDERS if roll < up_to)
 
 
 def _by_person(pictures: Pictures, among: np.ndarray) -> list[np.ndarray]:
