@@ -7,6 +7,7 @@
 Pictures lie in <data>/<set>/<person>/<sign>/. They are read as `python -m src.predict` reads them. Letters only are
 answered where a person signed letters only; a picture in which no hand was found counts as wrong. A table of
 `src.predict` holds three signs a picture, so its figures with all signs allowed are exact, the others nearly.
+Where `joints.csv.gz` knows the set, people are grouped by how light their hand's skin looks, too: `skin.py`.
 """
 
 import csv
@@ -21,8 +22,10 @@ sys.path.insert(0, str(PROJECT))
 
 import numpy as np  # noqa: E402
 from rich.console import Console  # noqa: E402
+from rich.markup import escape  # noqa: E402
 
 from experiments.unseen_rooms.protocol import Figures, Pictures, figures, pictures_below  # noqa: E402
+from experiments.unseen_rooms.skin import BySkin, angles_of_people, by_skin, print_by_skin  # noqa: E402
 from src.errors import UserError  # noqa: E402
 from src.runs.folder import commit  # noqa: E402
 from src.settings.arguments import OfRuns, parse, run_door  # noqa: E402
@@ -138,6 +141,15 @@ def print_figures(name: str, scored: Figures, console: Console) -> None:
     console.print(of_signs)
 
 
+def read_skin(data: Path, name: str, pictures: Pictures, scored: Figures, console: Console) -> BySkin | None:
+    """Figures by skin; None, which is said, where the data root has no joints of the set."""
+    try:
+        return by_skin(scored, angles_of_people(data, name, pictures))
+    except UserError as problem:
+        console.print(f"  [yellow]note[/] not told by skin: {escape(str(problem))}", highlight=False)
+        return None
+
+
 def main(arguments: list[str]) -> None:
     """Read, score, print and write.
 
@@ -151,10 +163,14 @@ def main(arguments: list[str]) -> None:
     else:
         name, rows = read_by_network(given.run, given.finder, [given.data / file for file in pictures.files])
     scored = figures(pictures, rows)
-    print_figures(name, scored, Console())
+    console = Console()
+    print_figures(name, scored, console)
+    skin = read_skin(given.data, given.set, pictures, scored, console)
+    if skin is not None:
+        print_by_skin(skin, console)
     if given.output is not None:
         values: dict[str, Any] = {"reader": name, "set": given.set, "commit": commit(), "cores": os.cpu_count()}
-        write_json(given.output, values | scored.plain())
+        write_json(given.output, values | scored.plain() | {"skin": skin.plain() if skin else None})
     if given.answers is not None:
         np.savez_compressed(given.answers, files=pictures.files, probabilities=rows)
 

@@ -1,5 +1,8 @@
 """How the study of unseen rooms counts."""
 
+import csv
+import gzip
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +18,7 @@ from experiments.unseen_rooms.finder import overlap
 from experiments.unseen_rooms.handless import Joints, free_parts, window_of
 from experiments.unseen_rooms.idle import MOST_OF_ONE, between_signs
 from experiments.unseen_rooms.protocol import Pictures, figures
+from experiments.unseen_rooms.skin import HIDDEN, PALM, by_skin, class_of, typology_angle
 from src.errors import UserError
 from src.signs.labels import INDEX_OF, NUM_SIGNS
 
@@ -95,7 +99,60 @@ def test_a_network_is_scored_from_the_command_line(cnn_run: Path, door: Callable
     scored = door(measure.main, f"data={tmp_path}", "set=set", f"run={cnn_run}", f"output={tmp_path}/figures.json")
     assert scored.status == 0, scored.err
     assert "worst person ann" in scored.out
-    assert (tmp_path / "figures.json").is_file()
+    assert "not told by skin" in scored.out
+    assert json.loads((tmp_path / "figures.json").read_text())["skin"] is None
+
+
+def palm(left: float, top: float, side: float) -> np.ndarray:
+    """`(21, 2)` joints whose palm fills a square."""
+    joints = np.full((21, 2), (left, top), np.float32)
+    joints[list(PALM)] += np.array([(0.5, 1), (0, 0), (1, 0), (1, 1), (0, 1)]) * side
+    return joints
+
+
+def test_the_lighter_a_palm_the_larger_its_angle_whatever_is_beside_it() -> None:
+    angles = []
+    for skin in ((228, 195, 175), (200, 150, 120), (90, 60, 45)):
+        pixels = np.zeros((60, 60, 3), np.uint8)
+        pixels[15:46, 15:46] = skin
+        angles.append(typology_angle(pixels, palm(20, 20, 20)))
+    assert [class_of(angle) for angle in angles] == ["very light", "intermediate", "dark"]
+
+
+@pytest.mark.parametrize("skin", [(255, 250, 240), (25, 18, 15), (150, 130, 160)], ids=["burnt out", "black", "blue"])
+def test_a_palm_in_no_colour_of_skin_tells_none(skin: tuple[int, int, int]) -> None:
+    assert np.isnan(typology_angle(np.full((60, 60, 3), skin, np.uint8), palm(20, 20, 20)))
+
+
+def test_a_palm_outside_the_picture_or_seen_from_its_edge_tells_no_skin() -> None:
+    pixels = np.full((60, 60, 3), (200, 150, 120), np.uint8)
+    assert np.isfinite(typology_angle(pixels, palm(20, 20, 20)))
+    for joints in (palm(80, 20, 20), palm(-40, 20, 20), palm(20, -40, 20), palm(20, 20, 3)):
+        assert np.isnan(typology_angle(pixels, joints))
+
+
+def test_people_are_grouped_by_most_of_their_pictures() -> None:
+    scored = figures(pictures(("ann", "A"), ("tom", "A"), ("tom", "B"), ("eve", "C")), answers("A", "A", "C", "C"))
+    angles = {"ann": np.array([60, 60, 0, np.nan]), "tom": np.array([56, np.nan]), "eve": np.array([9, *[np.nan] * 2])}
+    groups = [(group.name, group.people, group.strict, group.worst) for group in by_skin(scored, angles).groups]
+    assert groups == [("very light", 2, 0.75, 0.5), (HIDDEN, 1, 1, 1)]
+
+
+def test_a_table_is_scored_by_skin_where_joints_are_known(door: Callable, tmp_path: Path) -> None:
+    file = tmp_path / "set" / "ann" / "A" / "0.png"
+    file.parent.mkdir(parents=True)
+    Image.new("RGB", (60, 60), (90, 60, 45)).save(file)
+    with gzip.open(tmp_path / "joints.csv.gz", "wt", newline="") as stream:
+        points = np.pad(palm(20, 20, 20), ((0, 0), (0, 1))).ravel()
+        csv.writer(stream).writerow(["set/ann/A/0.png", 60, 60, "Left", *points])
+    table, output = tmp_path / "read.csv", tmp_path / "figures.json"
+    header = "file,answer,sign,probability,second,second_probability,third,third_probability,problem\n"
+    table.write_text(f"{header}{file},A,A,0.9,B,0.05,C,0.01,\n")
+    scored = door(measure.main, f"data={tmp_path}", "set=set", f"table={table}", f"output={output}")
+    assert scored.status == 0, scored.err
+    assert "coarse order" in " ".join(scored.out.split())
+    skin = json.loads(output.read_text())["skin"]
+    assert skin["groups"] == [{"name": "dark", "people": 1, "strict": 1.0, "worst": 1.0}]
 
 
 def test_what_is_free_beside_a_hand_holds_none_of_it() -> None:
