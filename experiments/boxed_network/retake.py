@@ -2,7 +2,8 @@
 
 With `run=<run folder>` the run is first exported with its weights in 16 bits, which prints what that costs, and the
 file becomes src/inference/reader.onnx. Then the network in the box is scored: on people before their own webcams and on films
-of unseen hands where FINGERSPELL_DATA holds their pictures, and on words of rendered hands. The commands are printed.
+of unseen hands where FINGERSPELL_DATA holds their pictures, and on words of rendered hands. It prints the
+commands.
 """
 
 import os
