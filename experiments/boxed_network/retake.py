@@ -1,8 +1,8 @@
 """Put a run into the box, or take the figures of the network there again: `python experiments/boxed_network/retake.py`.
 
 With `run=<run folder>` the run is first exported with its weights in 16 bits, which prints what that costs, and the
-file becomes src/inference/reader.onnx. Then the network in the box is scored: on people before their own webcams and on films
-of unseen hands where FINGERSPELL_DATA holds their pictures, and on words of rendered hands. It prints the
+file becomes src/inference/reader.onnx. Then the network in the box is scored: on people before their own webcams and on
+films of unseen hands where FINGERSPELL_DATA holds their pictures, and on words of rendered hands. It prints its
 commands.
 """
 
