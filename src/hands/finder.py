@@ -1,8 +1,9 @@
-"""One small network that finds a hand: a look at the whole picture, then a closer one at where the hand should be.
+"""One small network that finds a hand: a look at the whole picture, then closer ones at where the hand should be.
 
 The network sees a square view of 160 px. The first look says about where a hand is; the second, at a square of twice
-the hand's size, says whether it is one and where its joints are. To follow a hand through a film, the second look alone
-is enough, around where the hand was last: the detector and the tracker of MediaPipe Hands (Zhang et al., 2020,
+the hand's size, where its box and joints are; the third looks there once more, and what one of the three doubts is no
+hand: a lamp or a print on a shirt seldom convinces three times. To follow a hand through a film, one closer look is
+enough, around where the hand was last: the detector and the tracker of MediaPipe Hands (Zhang et al., 2020,
 arXiv:2006.10214) in one network.
 """
 
@@ -27,14 +28,12 @@ FINDER = Path(__file__).with_name("finder.onnx")
 VIEW_PX = 160
 VIEWS, OUTPUTS = "views", ("hand", "box", "joints", "right")
 CLOSE_MARGIN = 2.0  # side of the closer view in lengths of the hand's box
-# The first look only proposes: what it thinks a hand at all is looked at again.
-_WORTH_A_LOOK = 0.1
 # A hand that was there a moment ago is believed more readily, so that it does not flicker at the threshold.
 _STAYS = 0.6
 _SMALLEST_PX = 4.0
 _BATCH = 16
 # Raise it whenever the same file would find other hands: caches carry it by way of `digest`.
-_VERSION = 1
+_VERSION = 2
 
 
 class _Seen(NamedTuple):
@@ -54,7 +53,7 @@ class HandFinder:
         threads: processor threads; None leaves it to onnxruntime.
 
     Attributes:
-        threshold: a closer look that is less certain than this has seen no hand.
+        threshold: where a look is less certain than this, there is no hand.
         digest: SHA-256 over the file and the way it is used, for the keys of caches.
 
     Raises:
@@ -84,9 +83,14 @@ class HandFinder:
         rest = iter(pictures)
         while batch := list(islice(rest, _BATCH)):
             guesses = self._look(batch, [Square.whole(pixels) for pixels in batch])
-            again = [index for index, guess in enumerate(guesses) if guess.hand >= _WORTH_A_LOOK]
-            closer = self._look([batch[i] for i in again], [_close_to(guesses[i].box) for i in again])
-            found = dict(zip(again, closer, strict=True))
+            again = [index for index, guess in enumerate(guesses) if guess.hand >= self.threshold]
+            frames = [batch[i] for i in again]
+            closer = self._look(frames, [_close_to(guesses[i].box) for i in again])
+            seen = self._look(frames, [_close_to(one.box) for one in closer])
+            found = {
+                i: last._replace(hand=min(guesses[i].hand, one.hand, last.hand))
+                for i, one, last in zip(again, closer, seen, strict=True)
+            }
             for index, pixels in enumerate(batch):
                 yield _believed(found.get(index), pixels, self.threshold)
 
@@ -156,11 +160,11 @@ def _believed(seen: _Seen | None, pixels: np.ndarray, threshold: float) -> Hand 
     """What a closer look has seen, if it is a hand in the picture."""
     if seen is None or seen.hand < threshold:
         return None
-    low, high = seen.joints.min(axis=0), seen.joints.max(axis=0)
-    (x, y), (height, width) = (low + high) / 2, pixels.shape[:2]
+    x0, y0, x1, y1 = seen.box
+    (x, y), (height, width) = ((x0 + x1) / 2, (y0 + y1) / 2), pixels.shape[:2]
     if not (0 <= x <= width and 0 <= y <= height):
         return None
-    return Hand((*low.tolist(), *high.tolist()), seen.joints, seen.right, seen.hand)
+    return Hand(seen.box, seen.joints, seen.right, seen.hand)
 
 
 def _threshold(file: Path, session: "onnxruntime.InferenceSession") -> float:
