@@ -19,7 +19,7 @@ NAMED = {
     "pretrain": ["output=", "images=", "default 20000", "epochs=", "size=", "seed=", "cache=", "start="],
     "render": ["output=", "chart=", "sheet=", "default 3600", "signers=", "size=", "seed="],
     "report": ["run=", "sweep=", "output=", "sweep=<seen> sweep=<unseen>"],
-    "spelling": ["run=", "hands=test|rendered", "words=", "HELLO WORLD", "speeds=", "signs=", "films="],
+    "spelling": ["run=", "hands=<test|rendered|source:signer>", "words=", "HELLO WORLD", "speeds=", "signs=", "films="],
     "sweep": ["<multirun folder> …"],
 }
 
