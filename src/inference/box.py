@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-IN_THE_BOX = Path(__file__).with_name("rendered.onnx")
+IN_THE_BOX = Path(__file__).with_name("reader.onnx")
 
 
 def network_named(run: Path | None, say: Callable[[str], None] = print) -> Path:
