@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from src.inference.recognizer import About
 
 
+_CERTAIN_ENOUGH = 0.6
+
+
 @dataclass(frozen=True)
 class SpellingSettings:
     """When a sign counts. The numbers read the films of experiments/spelling best, on a person who is not their test.
@@ -161,9 +164,9 @@ def speller_for(about: "About", settings: SpellingSettings = DEFAULT_SETTINGS) -
     """A speller for what this network says.
 
     A network that reads found hands is shown every hand, also one that signs nothing: unless `certain_above` says
-    otherwise, a letter must once have been as probable as a single picture must be not to be "not sure". The settings
-    for whole frames were found without that.
+    otherwise, a letter must once have been as probable as a single picture must be not to be "not sure", or as
+    `_CERTAIN_ENOUGH`: a sign that is held says the same many times. The settings for whole frames were found without that.
     """
-    if settings.certain_above is None and about.crop == "hand":
-        settings = replace(settings, certain_above=about.abstain_below)
+    if settings.certain_above is None and about.crop == "hand" and about.abstain_below is not None:
+        settings = replace(settings, certain_above=min(about.abstain_below, _CERTAIN_ENOUGH))
     return Speller(settings)
