@@ -1,20 +1,16 @@
 """Rendered rooms for the finder: whole frames of a webcam with a hand in them, and some without, rendered once."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from src.storage.cache import Cache
-from src.storage.files import replacing_whole
-from src.storage.side_by_side import side_by_side
+from src.learning.finding.rendering import rendered_arrays
 from src.synthetic.scenes import empty_scene, scene_sample
-from src.synthetic.spec import POSES_VERSIONS, SIGNS_VERSIONS, RenderedSpec
-from src.terminal import progress
+from src.synthetic.spec import RenderedSpec
 
 WIDTH_PX, HEIGHT_PX = 320, 240
 _KIND = "finder_scenes"
-_SCENES_PER_FILE = 48
 _EMPTY_EVERY = 3  # one frame in three shows no signing hand
 
 
@@ -48,43 +44,15 @@ def rendered_scenes(spec: RenderedSpec, cache_dir: Path, processes: int = 1) -> 
     Raises:
         UserError: the folder cannot be written or has no room.
     """
-    cache = Cache(cache_dir)
-    folder = cache.entry(_KIND, {**asdict(spec), "images": "any", **SIGNS_VERSIONS, **POSES_VERSIONS})
-    starts = range(0, spec.images, _SCENES_PER_FILE)
-    if not all(_file(folder, first).exists() for first in starts):
-        with cache.lock(_KIND):
-            jobs = [(spec, folder, first) for first in starts if not _file(folder, first).exists()]
-            cache.check_room(_KIND, len(jobs) * _SCENES_PER_FILE * WIDTH_PX * HEIGHT_PX * 3)
-            folder.mkdir(exist_ok=True)
-            with progress("rendering rooms", len(jobs) * _SCENES_PER_FILE) as advance:
-                for count in side_by_side(_render, jobs, processes):
-                    advance(count)
-    cache.touch(folder)
-    parts: dict[str, list[np.ndarray]] = {name: [] for name in ("images", "joints", "right", "empty")}
-    for first in starts:
-        with np.load(_file(folder, first)) as stored:
-            for name, arrays in parts.items():
-                arrays.append(stored[name])
-    return Scenes(**{name: np.concatenate(arrays) for name, arrays in parts.items()})
+    return Scenes(**rendered_arrays(_KIND, spec, _render, WIDTH_PX * HEIGHT_PX * 3, cache_dir, processes))
 
 
-def _file(folder: Path, first: int) -> Path:
-    return folder / f"{first:07d}.npz"
-
-
-def _render(job: tuple[RenderedSpec, Path, int]) -> int:
-    spec, folder, first = job
-    # A file is always full, so that a larger set finds it again.
-    full = replace(spec, images=first + _SCENES_PER_FILE)
-    indices = range(first, full.images)
-    hands = [scene_sample(full, index, WIDTH_PX, HEIGHT_PX) for index in indices if index % _EMPTY_EVERY]
-    empty = [empty_scene(full, index, WIDTH_PX, HEIGHT_PX) for index in indices if not index % _EMPTY_EVERY]
-    with replacing_whole(_file(folder, first)) as beside:
-        np.savez(
-            beside,
-            images=np.stack([one.image for one in hands]),
-            joints=np.stack([one.keypoints_px + 0.5 for one in hands]).astype(np.float32),
-            right=np.array([not one.left_handed for one in hands], dtype=np.float32),
-            empty=np.stack([one.image for one in empty]),
-        )
-    return len(indices)
+def _render(spec: RenderedSpec, indices: range) -> dict[str, np.ndarray]:
+    hands = [scene_sample(spec, index, WIDTH_PX, HEIGHT_PX) for index in indices if index % _EMPTY_EVERY]
+    empty = [empty_scene(spec, index, WIDTH_PX, HEIGHT_PX) for index in indices if not index % _EMPTY_EVERY]
+    return {
+        "images": np.stack([one.image for one in hands]),
+        "joints": np.stack([one.keypoints_px + 0.5 for one in hands]).astype(np.float32),
+        "right": np.array([not one.left_handed for one in hands], dtype=np.float32),
+        "empty": np.stack([one.image for one in empty]),
+    }
